@@ -1,0 +1,4 @@
+package projections
+
+// Role is an IAM role.
+type Role struct{ ID, Name, Path string }

@@ -1,0 +1,20 @@
+// Package query holds one method per action that only looks. A query cannot
+// tell whether its World is today's or last March's: that is how as-of reads
+// cost nothing.
+package query
+
+import (
+	"time"
+
+	"github.com/keytrail/keytrail/events/seal"
+	"github.com/keytrail/keytrail/projections"
+)
+
+// View answers questions about one World.
+type View struct {
+	World   *projections.World
+	Account *projections.Account // the caller's
+	Caller  *projections.Caller
+	Now     time.Time
+	Keys    *seal.Keyring // seals pagination markers
+}
