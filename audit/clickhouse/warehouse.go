@@ -1,0 +1,152 @@
+// Package clickhouse keeps the audit rows: one row in audit.events for every
+// request that was judged, copied from the log by Sink and read by Lookup,
+// Query and SQL. The rows are a copy: if the table is lost or altered, the log
+// tells it (Reconcile) and fills it again. No answer of the server waits for
+// anything in here, and nothing in here can change the log.
+package clickhouse
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	ch "github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/keytrail/keytrail/audit/clickhouse/engine"
+)
+
+// Options says where the rows are kept.
+type Options struct {
+	// DSN names a ClickHouse server: clickhouse://user:password@host:9440/?secure=true.
+	// Empty: our own engine runs as a child process.
+	DSN string
+	// ReaderDSN is the account searches use on that server; empty: DSN.
+	// Reader says what this account must be.
+	ReaderDSN string
+
+	Dir     string // of our own engine's data
+	Library string // of our own engine, "" for engine.Find
+	Memory  int64  // bound of our own engine, 0 for its default
+
+	Log *slog.Logger // nil: slog.Default
+}
+
+// Warehouse is a ClickHouse that holds audit.events. Its methods may be called at once.
+type Warehouse struct {
+	engine *engine.Engine // nil with a DSN
+	sink   driver.Conn    // writes and maintains audit.*
+	reader driver.Conn    // may read audit.events and nothing else
+	fsync  bool           // our own engine has no replica: it must not lose what it acknowledged
+	log    *slog.Logger
+	ready  atomic.Bool // migrated
+	now    func() time.Time
+}
+
+// Open begins to use a warehouse. It does not wait for it: an error means that
+// the options can never work, and State tells the rest. Close it.
+func Open(o Options) (*Warehouse, error) {
+	w := &Warehouse{log: o.Log, now: time.Now}
+	if w.log == nil {
+		w.log = slog.Default()
+	}
+	var sink, reader *ch.Options
+	if o.DSN == "" {
+		lib, err := engine.Find(o.Library)
+		if err != nil {
+			return nil, err
+		}
+		w.fsync = true
+		w.engine, err = engine.Start(engine.Config{Library: lib, Dir: filepath.Join(o.Dir, "clickhouse"), Memory: o.Memory, Log: w.log,
+			Accounts: accounts()})
+		if err != nil {
+			return nil, err
+		}
+		sink, reader = w.own("sink"), w.own("auditor")
+	} else {
+		var err error
+		if sink, err = server(o.DSN); err != nil {
+			return nil, err
+		}
+		if o.ReaderDSN == "" {
+			o.ReaderDSN = o.DSN
+		}
+		if reader, err = server(o.ReaderDSN); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if w.sink, err = connect(sink, 6); err == nil {
+		w.reader, err = connect(reader, 16)
+	}
+	if err != nil {
+		w.Close()
+		return nil, fmt.Errorf("clickhouse: %w", err)
+	}
+	return w, nil
+}
+
+// own is how an account of our own engine is reached.
+func (w *Warehouse) own(account string) *ch.Options {
+	return &ch.Options{
+		Addr:        []string{"engine"}, // Dial knows where it is
+		Auth:        ch.Auth{Username: account, Password: w.engine.Password(account)},
+		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return w.engine.Dial(ctx) },
+	}
+}
+
+// server reads a DSN. Its error never quotes it: there is a password inside.
+func server(dsn string) (*ch.Options, error) {
+	o, err := ch.ParseDSN(dsn)
+	if err != nil || len(o.Addr) == 0 {
+		return nil, errors.New("clickhouse: the DSN is not understood: write clickhouse://user:password@host:9000 or …:9440/?secure=true")
+	}
+	if o.Protocol != ch.Native {
+		return nil, errors.New("clickhouse: the DSN names HTTP: use the native protocol, clickhouse://… on port 9000 or 9440")
+	}
+	if o.TLS != nil && o.TLS.MinVersion == 0 {
+		o.TLS.MinVersion = tls.VersionTLS12
+	}
+	o.Auth.Database = "" // we name audit.events in full; it may not exist yet
+	return o, nil
+}
+
+func connect(o *ch.Options, conns int) (driver.Conn, error) {
+	o.Compression = &ch.Compression{Method: ch.CompressionLZ4}
+	o.DialTimeout = 5 * time.Second
+	o.ReadTimeout = time.Minute
+	o.MaxOpenConns, o.MaxIdleConns = conns, conns
+	o.ConnMaxLifetime = 10 * time.Minute
+	o.ClientInfo = ch.ClientInfo{Products: []struct{ Name, Version string }{{Name: "keytrail", Version: "1"}}}
+	return ch.Open(o)
+}
+
+// Close ends all use of the warehouse, and our own engine within ten seconds.
+func (w *Warehouse) Close() error {
+	var errs []error
+	for _, c := range []driver.Conn{w.sink, w.reader} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	if w.engine != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		w.engine.Stop(ctx)
+	}
+	return errors.Join(errs...)
+}
+
+// Engine is the state of our own engine, and false if a server is used.
+func (w *Warehouse) Engine() (engine.State, bool) {
+	if w.engine == nil {
+		return engine.State{}, false
+	}
+	return w.engine.State(), true
+}
