@@ -1,6 +1,10 @@
 package events
 
-func init() { register[AccountCreated]() }
+func init() {
+	register[AccountCreated]()
+	register[AccountAliasCreated]()
+	register[AccountAliasDeleted]()
+}
 
 // AccountCreated says that an account came to exist, with its root user.
 type AccountCreated struct {
@@ -10,3 +14,17 @@ type AccountCreated struct {
 }
 
 func (AccountCreated) Type() string { return "iam.account.created.v1" }
+
+// AccountAliasCreated says that an account has this alias, and no other.
+type AccountAliasCreated struct {
+	Alias string `json:"alias"`
+}
+
+func (AccountAliasCreated) Type() string { return "iam.accountalias.created.v1" }
+
+// AccountAliasDeleted says that an account has no alias.
+type AccountAliasDeleted struct {
+	Alias string `json:"alias"`
+}
+
+func (AccountAliasDeleted) Type() string { return "iam.accountalias.deleted.v1" }

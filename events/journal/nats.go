@@ -1,0 +1,306 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// NATS is the Log in JetStream: in a server of our own inside this process
+// (Embedded) or in one found by URL (Dial). Closing ends both.
+type NATS struct {
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	marks    jetstream.KeyValue
+	shutdown func() // of the embedded server, or nil
+	logID    string
+
+	mu    sync.Mutex
+	wakes map[Stream]map[chan struct{}]bool // guarded by mu: who waits for news of a stream
+}
+
+const (
+	linkHeader  = "Keytrail-Link"
+	logIDKey    = "keytrail-log-id"
+	appendLimit = time.Second // an append that takes longer is refused (security.md §3)
+	readBytes   = 4 << 20     // bound on one Read
+	dedupWindow = 2 * time.Minute
+)
+
+// subject of a stream's key: identity.111122223333, decisions.node1.
+func subject(s Stream, key string) string { return strings.ToLower(string(s)) + "." + key }
+
+// Dial uses the JetStream at url. The caller answers for its sync_interval
+// being "always": a client cannot see it.
+func Dial(ctx context.Context, url string, replicas int, opts ...nats.Option) (*NATS, error) {
+	nc, err := nats.Connect(url, append([]nats.Option{nats.Name("keytrail"), nats.MaxReconnects(-1)}, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("journal: NATS at %s: %w", url, err)
+	}
+	n, err := newNATS(ctx, nc, replicas)
+	if err != nil {
+		nc.Close()
+	}
+	return n, err
+}
+
+func newNATS(ctx context.Context, nc *nats.Conn, replicas int) (*NATS, error) {
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	n := &NATS{nc: nc, js: js, wakes: map[Stream]map[chan struct{}]bool{Identity: {}, Decisions: {}}}
+	for _, s := range []Stream{Identity, Decisions} {
+		if err := n.openStream(ctx, s, replicas); err != nil {
+			return nil, err
+		}
+	}
+	n.marks, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: "MARKS", Description: "positions of readers", Storage: jetstream.FileStorage, Replicas: replicas, History: 1,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("journal: marks: %w", err)
+	}
+	if err := n.openFeed(ctx); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// openStream makes the stream or takes the one there is, if it is what we would
+// have made: nothing deletable, nothing limited, nothing missing.
+func (n *NATS) openStream(ctx context.Context, s Stream, replicas int) error {
+	low := strings.ToLower(string(s))
+	st, err := n.js.Stream(ctx, string(s))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		st, err = n.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: string(s), Description: "Keytrail: a truth. Nothing in it is ever changed or deleted.",
+			Subjects: []string{low + ".*"}, Storage: jetstream.FileStorage, Compression: jetstream.S2Compression,
+			Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true, Replicas: replicas,
+			MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, Duplicates: dedupWindow, AllowDirect: true,
+			RePublish: &jetstream.RePublish{Source: low + ".>", Destination: "wake." + low + ".>", HeadersOnly: true},
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("journal: stream %s: %w", s, err)
+	}
+	c, state := st.CachedInfo().Config, st.CachedInfo().State
+	switch {
+	case !c.DenyDelete || !c.DenyPurge || c.Storage != jetstream.FileStorage || c.Discard != jetstream.DiscardNew ||
+		c.MaxMsgs > 0 || c.MaxBytes > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0:
+		return fmt.Errorf("journal: stream %s exists with a configuration that could lose history (limits, deletes or memory storage)", s)
+	case state.Msgs != state.LastSeq || state.Msgs > 0 && state.FirstSeq != 1:
+		return fmt.Errorf("%w: %s holds %d messages but its sequences run from %d to %d", ErrDamaged, s, state.Msgs, state.FirstSeq, state.LastSeq)
+	}
+	// Wake-ups: what is stored is published again, headers only, so that a
+	// reader learns of it at once and fetches it by sequence.
+	_, err = n.nc.Subscribe("wake."+low+".>", func(*nats.Msg) { n.wake(s) })
+	return err
+}
+
+func (n *NATS) wake(s Stream) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for c := range n.wakes[s] {
+		select {
+		case c <- struct{}{}:
+		default: // it knows already
+		}
+	}
+}
+
+// Close stops serving: the connection, then the embedded server.
+func (n *NATS) Close() {
+	n.nc.Close()
+	if n.shutdown != nil {
+		n.shutdown()
+	}
+}
+
+// Append implements Log.
+func (n *NATS) Append(ctx context.Context, s Stream, last uint64, m Message) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
+	ack, err := n.js.PublishMsg(ctx, &nats.Msg{
+		Subject: subject(s, m.Key),
+		Header:  nats.Header{linkHeader: {m.Link.String()}},
+		Data:    m.Body,
+	}, jetstream.WithMsgID(m.ID), jetstream.WithExpectLastSequencePerSubject(last), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		var api *jetstream.APIError
+		if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+			// The check comes before the server's own look for duplicates: a
+			// message sent twice conflicts with itself.
+			if m2, err := n.Last(ctx, s, m.Key); err == nil && m2.ID == m.ID {
+				return m2.Seq, nil
+			}
+			return 0, ErrConflict
+		}
+		return 0, fmt.Errorf("journal: append to %s: %w", s, err)
+	}
+	return ack.Sequence, nil
+}
+
+// Read implements Log with one batched direct get.
+func (n *NATS) Read(ctx context.Context, s Stream, after uint64, limit int) ([]Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := json.Marshal(struct {
+		Seq      uint64 `json:"seq"`
+		Batch    int    `json:"batch"`
+		MaxBytes int    `json:"max_bytes"`
+	}{after + 1, limit, readBytes})
+	if err != nil {
+		return nil, err
+	}
+	inbox := n.nc.NewInbox()
+	sub, err := n.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer sub.Unsubscribe()
+	sub.SetPendingLimits(-1, -1) // the request's own bounds hold
+	if err := n.nc.PublishRequest("$JS.API.DIRECT.GET."+string(s), inbox, req); err != nil {
+		return nil, err
+	}
+	var out []Message
+	for {
+		msg, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("journal: read %s after %d: %w", s, after, err)
+		}
+		switch msg.Header.Get("Status") {
+		case "":
+		case "204", "404": // end of batch; nothing there
+			return out, nil
+		default:
+			return nil, fmt.Errorf("journal: read %s after %d: %s %s", s, after, msg.Header.Get("Status"), msg.Header.Get("Description"))
+		}
+		m, err := stored(msg)
+		if err != nil {
+			return nil, err
+		}
+		if m.Seq != after+1 {
+			return nil, fmt.Errorf("%w: %s: after sequence %d comes %d", ErrDamaged, s, after, m.Seq)
+		}
+		after = m.Seq
+		if out = append(out, m); len(out) == limit {
+			return out, nil
+		}
+	}
+}
+
+// stored reads a message as a direct get answers it.
+func stored(msg *nats.Msg) (m Message, err error) {
+	m.Body = msg.Data
+	m.ID = msg.Header.Get(jetstream.MsgIDHeader)
+	if m.Seq, err = strconv.ParseUint(msg.Header.Get("Nats-Sequence"), 10, 64); err != nil {
+		return m, fmt.Errorf("journal: a stored message without its sequence: %w", err)
+	}
+	_, m.Key, _ = strings.Cut(msg.Header.Get("Nats-Subject"), ".")
+	if m.Stored, err = time.Parse(time.RFC3339Nano, msg.Header.Get("Nats-Time-Stamp")); err != nil {
+		return m, fmt.Errorf("journal: sequence %d: %w", m.Seq, err)
+	}
+	if m.Link, err = ParseHash(msg.Header.Get(linkHeader)); err != nil {
+		err = fmt.Errorf("%w: sequence %d has no link", ErrDamaged, m.Seq)
+	}
+	return m, err
+}
+
+// Follow implements Log: it reads to the end, then waits to be woken. A look
+// every quarter of a second makes a lost wake-up a delay and nothing worse.
+func (n *NATS) Follow(ctx context.Context, s Stream, after uint64, f func(Message) error) error {
+	news := make(chan struct{}, 1)
+	n.mu.Lock()
+	n.wakes[s][news] = true
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		delete(n.wakes[s], news)
+		n.mu.Unlock()
+	}()
+	look := time.NewTicker(250 * time.Millisecond)
+	defer look.Stop()
+	for {
+		batch, err := n.Read(ctx, s, after, 1000)
+		if err != nil {
+			return err
+		}
+		for _, m := range batch {
+			if err := f(m); err != nil {
+				return err
+			}
+			after = m.Seq
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-news:
+		case <-look.C:
+		}
+	}
+}
+
+// Last implements Log.
+func (n *NATS) Last(ctx context.Context, s Stream, key string) (Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
+	msg, err := n.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+string(s)+"."+subject(s, key), nil)
+	if err != nil {
+		return Message{}, fmt.Errorf("journal: last of %s in %s: %w", key, s, err)
+	}
+	switch status := msg.Header.Get("Status"); status {
+	case "":
+		return stored(msg)
+	case "404":
+		return Message{}, ErrNone
+	default:
+		return Message{}, fmt.Errorf("journal: last of %s in %s: %s", key, s, status)
+	}
+}
+
+// End implements Log.
+func (n *NATS) End(ctx context.Context, s Stream) (uint64, error) {
+	st, err := n.js.Stream(ctx, string(s))
+	if err != nil {
+		return 0, fmt.Errorf("journal: %s: %w", s, err)
+	}
+	state := st.CachedInfo().State
+	if state.Msgs != state.LastSeq {
+		return 0, fmt.Errorf("%w: %s holds %d messages up to sequence %d", ErrDamaged, s, state.Msgs, state.LastSeq)
+	}
+	return state.LastSeq, nil
+}
+
+// Mark implements Log.
+func (n *NATS) Mark(ctx context.Context, name string, value []byte, rev uint64) (uint64, error) {
+	rev, err := n.marks.Update(ctx, name, value, rev)
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		return 0, ErrConflict
+	}
+	return rev, err
+}
+
+// Marked implements Log.
+func (n *NATS) Marked(ctx context.Context, name string) ([]byte, uint64, error) {
+	e, err := n.marks.Get(ctx, name)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, 0, ErrNone
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("journal: mark %s: %w", name, err)
+	}
+	return e.Value(), e.Revision(), nil
+}

@@ -1,0 +1,149 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Pager writes decisions by group commit: one goroutine takes whatever waits,
+// writes it as one page, and tells all of its callers when the page is on
+// disk. No timer: while one page is being synced the next one fills.
+type Pager struct {
+	log    Log
+	writer string
+	queue  chan *waiter
+	done   chan struct{}
+	stop   context.CancelFunc
+
+	// Owned by the writing goroutine.
+	last uint64
+	link Hash
+	sure bool // last and link are the log's; false after an unknown outcome
+
+	mu   sync.Mutex
+	down error // guarded by mu: why nothing can be written now, or nil
+}
+
+type waiter struct {
+	id    string
+	event []byte
+	done  chan result
+}
+
+type result struct {
+	seq   uint64
+	index int
+	err   error
+}
+
+const (
+	pageEvents = 500
+	pageBytes  = 256 << 10
+	queueSize  = 4096 // requests in flight beyond this wait outside
+)
+
+// ErrUnrecorded says that it is not known whether an event was kept: whoever
+// waited for it must not answer.
+var ErrUnrecorded = errors.New("journal: the record could not be written")
+
+// NewPager begins writing as writer, of which there must be one at a time.
+func NewPager(ctx context.Context, log Log, writer string) (*Pager, error) {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	p := &Pager{log: log, writer: writer, queue: make(chan *waiter, queueSize), done: make(chan struct{}), stop: stop}
+	if err := p.resolve(ctx); err != nil {
+		stop()
+		return nil, err
+	}
+	go p.run(ctx)
+	return p, nil
+}
+
+// Close stops the writer after what is queued was written. Add must not be
+// called any more.
+func (p *Pager) Close() { close(p.queue); <-p.done; p.stop() }
+
+// Add puts one event into the next page and returns its place when that page
+// is durable. An error means that nobody may hear an answer.
+func (p *Pager) Add(ctx context.Context, id string, event []byte) (seq uint64, index int, err error) {
+	w := &waiter{id, event, make(chan result, 1)}
+	select {
+	case p.queue <- w:
+	case <-ctx.Done():
+		return 0, 0, fmt.Errorf("%w: %w", ErrUnrecorded, ctx.Err())
+	}
+	select {
+	case r := <-w.done:
+		return r.seq, r.index, r.err
+	case <-ctx.Done():
+		return 0, 0, fmt.Errorf("%w: %w", ErrUnrecorded, ctx.Err())
+	}
+}
+
+// Down tells why nothing can be written now, or nil.
+func (p *Pager) Down() error { p.mu.Lock(); defer p.mu.Unlock(); return p.down }
+
+func (p *Pager) setDown(err error) { p.mu.Lock(); p.down = err; p.mu.Unlock() }
+
+func (p *Pager) run(ctx context.Context) {
+	defer close(p.done)
+	var page []*waiter
+	var body []byte
+	for first := range p.queue {
+		page, body = append(page[:0], first), append(append(body[:0], '['), first.event...)
+		for full := false; !full && len(page) < pageEvents && len(body) < pageBytes; {
+			select {
+			case w, ok := <-p.queue:
+				if full = !ok; ok {
+					page, body = append(page, w), append(append(body, ','), w.event...)
+				}
+			default:
+				full = true
+			}
+		}
+		seq, err := p.write(ctx, page[0].id, append(body, ']'))
+		for i, w := range page {
+			w.done <- result{seq, i, err}
+		}
+	}
+}
+
+// write appends one page. An unknown outcome is settled before the next page:
+// its events were refused, and whether they were kept after all decides only
+// where the chain goes on.
+func (p *Pager) write(ctx context.Context, id string, body []byte) (uint64, error) {
+	if !p.sure {
+		if err := p.resolve(ctx); err != nil {
+			p.setDown(err)
+			return 0, fmt.Errorf("%w: %w", ErrUnrecorded, err)
+		}
+	}
+	m := Message{Key: p.writer, ID: id, Link: Next(p.link, Leaf(body)), Body: body}
+	seq, err := p.log.Append(ctx, Decisions, p.last, m)
+	if err != nil {
+		p.sure = false
+		p.setDown(err)
+		return 0, fmt.Errorf("%w: %w", ErrUnrecorded, err)
+	}
+	p.last, p.link = seq, m.Link
+	p.setDown(nil)
+	return seq, nil
+}
+
+func (p *Pager) resolve(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	m, err := p.log.Last(ctx, Decisions, p.writer)
+	switch {
+	case errors.Is(err, ErrNone):
+		p.last, p.link = 0, Genesis(Decisions, p.writer)
+	case err != nil:
+		return err
+	default:
+		p.last, p.link = m.Seq, m.Link
+	}
+	p.sure = true
+	return nil
+}
