@@ -82,3 +82,9 @@ func (c *Chain) Check(m *Message) (Hash, error) {
 	c.links[m.Key], c.seq = m.Link, m.Seq
 	return leaf, nil
 }
+
+// MarshalText writes a hash as 64 hexadecimal digits.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (h *Hash) UnmarshalText(b []byte) (err error) { *h, err = ParseHash(string(b)); return err }
