@@ -245,7 +245,8 @@ func (s *Signature) equals(k *key) bool {
 	m.text = b
 	m.Write(b)
 	want := hex.AppendEncode(m.want[:0], m.Sum(m.sum[:0]))
-	// ConstantTimeCompare may tell the length, which is no secret.
+	// The length of a signature is no secret; what is too long is cut here and
+	// refused for its length.
 	given := append(m.given[:0], s.given[:min(len(s.given), len(m.given))]...)
-	return subtle.ConstantTimeCompare(want, given) == 1
+	return subtle.ConstantTimeCompare(want, given) == 1 && len(s.given) == len(m.given)
 }
