@@ -1,0 +1,161 @@
+package policy
+
+import "math/bits"
+
+// Compiled is the policies of one principal with an index: statements that
+// cannot be about the service of a request are not looked at. Statements are
+// shared with the policies they come from. It is immutable.
+type Compiled struct {
+	policies Policies
+	shape    shape
+	broken   bool
+	// buckets by service bit, each in the order Evaluate scans.
+	buckets [32][]candidate
+}
+
+// candidate is a statement with all a scan needs beside it, in one place, so
+// that a scan reads memory in order.
+type candidate struct {
+	probe     probe
+	statement *statement
+	source    *Source
+	index     int32
+	layer     Layer
+	level     uint8
+}
+
+// Compile indexes policies. The lists are kept, not copied: they must not
+// change afterwards.
+func Compile(p *Policies) *Compiled {
+	if p == nil {
+		return &Compiled{broken: true}
+	}
+	c := &Compiled{policies: *p, shape: shapeOf(p)}
+	var list []candidate
+	add := func(attached []Attached, layer Layer, level int) {
+		for i := range attached {
+			a := &attached[i]
+			if a.Policy == nil || !a.Policy.suits(layer) || level > 63 {
+				c.broken = true
+				continue
+			}
+			for k := range a.Policy.statements {
+				list = append(list, candidate{
+					probe: a.Policy.probes[k], statement: &a.Policy.statements[k], source: a.Source,
+					index: int32(k), layer: layer, level: uint8(level),
+				})
+			}
+		}
+	}
+	for level, l := range p.SCPs {
+		add(l, LayerSCP, level)
+	}
+	for level, l := range p.RCPs {
+		add(l, LayerRCP, level)
+	}
+	add(p.Resource, LayerResource, 0)
+	add(p.Identity, LayerIdentity, 0)
+	if p.Boundary != nil {
+		add([]Attached{*p.Boundary}, LayerBoundary, 0)
+	}
+	add(p.Session, LayerSession, 0)
+
+	var services [32]bool
+	for i := range list {
+		for b := range list[i].services() {
+			services[b] = true
+		}
+	}
+	var general []candidate // of the services that no statement names
+	for i := range list {
+		if list[i].probe.acts == all {
+			general = append(general, list[i])
+		}
+	}
+	for b := range c.buckets {
+		if !services[b] {
+			c.buckets[b] = general
+			continue
+		}
+		for i := range list {
+			if list[i].probe.acts == all || list[i].services()[b] {
+				c.buckets[b] = append(c.buckets[b], list[i])
+			}
+		}
+	}
+	return c
+}
+
+// services are the buckets a statement names; none if it is for all services.
+func (c *candidate) services() map[int]bool {
+	if c.probe.acts == all {
+		return nil
+	}
+	found := map[int]bool{}
+	for _, action := range c.statement.exact {
+		found[bucket(action)] = true
+	}
+	for i := range c.statement.globs {
+		found[bucket(c.statement.globs[i].text)] = true
+	}
+	return found
+}
+
+// bucket is the service bit of an action as a number.
+func bucket(action string) int {
+	return bits.TrailingZeros64(serviceBit(action) >> 32)
+}
+
+// Evaluate is policy.Evaluate over the index, with the same verdict.
+func (c *Compiled) Evaluate(r *Request, v *Verdict) {
+	v.reset()
+	defer v.denyOnPanic()
+	if !v.q.begin(r, &c.policies) || c.broken {
+		return
+	}
+	list := c.buckets[bucket(v.q.action)]
+	for i := range list {
+		v.try(&list[i])
+	}
+	v.decide(c.shape)
+	v.explain(&c.policies, &c.policies)
+}
+
+// EvaluateOn decides with the principal's side from the index and the
+// resource's side (Resource, Trust, RCPs) from on, which may be nil.
+func (c *Compiled) EvaluateOn(r *Request, on *Policies, v *Verdict) {
+	if on == nil {
+		c.Evaluate(r, v)
+		return
+	}
+	v.reset()
+	defer v.denyOnPanic()
+	if !v.q.begin(r, &c.policies) || c.broken {
+		return
+	}
+	list := c.buckets[bucket(v.q.action)]
+	for len(list) > 0 && list[0].layer == LayerSCP {
+		v.try(&list[0])
+		list = list[1:]
+	}
+	for level, l := range on.RCPs {
+		v.scan(l, LayerRCP, level)
+	}
+	v.scan(on.Resource, LayerResource, 0)
+	for i := range list {
+		if list[i].layer != LayerRCP && list[i].layer != LayerResource {
+			v.try(&list[i])
+		}
+	}
+	s, there := c.shape, shapeOf(on)
+	s.rcps, s.resource, s.trust, s.trusts = there.rcps, there.resource, there.trust, there.trusts
+	s.tooMany = s.tooMany || there.tooMany
+	v.decide(s)
+	v.explain(&c.policies, on)
+}
+
+func (v *Verdict) try(c *candidate) {
+	if c.probe.may(&v.q) && v.q.applies(c.layer) {
+		v.apply(c.statement, c.source, int(c.index), c.layer, int(c.level))
+	}
+}

@@ -1,0 +1,134 @@
+package policy
+
+// probe is a quick test that a statement may match: a Bloom filter for its
+// actions, for the first five parts of its ARNs, and for pairs of neighbouring
+// letters that all its resources must have. It has no false noes, so it cannot
+// change an answer; it lets most statements pass by for the price of a cache
+// line, however many there are.
+type probe struct {
+	acts  uint64
+	heads uint64
+	pairs pairs
+}
+
+// pairs is a set of letter pairs. 256 bits, because a resource of 60
+// characters should leave most of them unset.
+type pairs [4]uint64
+
+func (p *pairs) add(a, b byte) {
+	h := (uint32(a)<<8 | uint32(b)) * 40503 >> 7 & 255 // Fibonacci hashing of 16 bits
+	p[h>>6] |= 1 << (h & 63)
+}
+
+const all = ^uint64(0)
+
+func newProbe(s *statement) probe {
+	var p probe
+	for _, action := range s.exact {
+		p.acts |= exactBit(action)
+	}
+	for i := range s.globs {
+		p.acts |= serviceBit(s.globs[i].text)
+	}
+	if s.notAction {
+		p.acts = all
+	}
+	if s.anywhere || s.notResource {
+		p.heads = all
+		return p
+	}
+	p.pairs = pairs{all, all, all, all}
+	for i := range s.resources {
+		r := &s.resources[i]
+		if r.none {
+			continue
+		}
+		p.heads |= headBit(r)
+		var must pairs
+		if !r.any {
+			must = literalPairs(r.tail.text)
+		}
+		for k := range must {
+			p.pairs[k] &= must[k]
+		}
+	}
+	return p
+}
+
+// exactBit is one of the low 32 bits for an action, serviceBit one of the high
+// ones for its service; a request has both set.
+func exactBit(action string) uint64 { return 1 << (mix(action) & 31) }
+
+func serviceBit(action string) uint64 {
+	for i := 0; i < len(action); i++ {
+		if action[i] == ':' {
+			return 1 << (32 + mix(action[:i])&31)
+		}
+	}
+	return all // the pattern *, or a request without service, which only * can match
+}
+
+// anyHead is the bit that every request has and a literal ARN has not.
+const anyHead = 1 << 63
+
+func headBit(r *resource) uint64 {
+	if r.any || r.parts != nil {
+		return all
+	}
+	return 1 << (mix(r.head) % 63)
+}
+
+func literalPairs(text string) pairs {
+	var p pairs
+	for i := 0; i+1 < len(text); i++ {
+		if text[i] == slot {
+			i += 2
+			continue
+		}
+		if text[i] < slot && text[i+1] < slot {
+			p.add(text[i], text[i+1])
+		}
+	}
+	return p
+}
+
+// mix hashes the length, the first, middle and last eight bytes. Names that
+// differ elsewhere share a bit, which costs time but no correctness.
+func mix(s string) uint64 {
+	const odd = 0x9E3779B97F4A7C15
+	h := uint64(len(s))
+	if len(s) < 8 {
+		for i := 0; i < len(s); i++ {
+			h = h<<8 | uint64(s[i])
+		}
+		return h * odd >> 40
+	}
+	h += load(s)
+	if len(s) > 16 {
+		h = h*odd ^ load(s[8:])>>3
+	}
+	h = h*odd ^ h>>29 ^ load(s[len(s)-8:])
+	return h * odd >> 40
+}
+
+func load(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// may reports whether the statement may match. The pairs of the request are
+// made only once there are enough statements to pay for it.
+func (p *probe) may(q *query) bool {
+	if p.acts&q.acts == 0 || p.heads&q.heads == 0 {
+		return false
+	}
+	if q.passed++; q.passed <= 4 {
+		return true
+	}
+	if !q.hasPairs {
+		q.hasPairs = true
+		q.pairs = literalPairs(q.tail)
+	}
+	return p.pairs[0]&^q.pairs[0]|p.pairs[1]&^q.pairs[1]|p.pairs[2]&^q.pairs[2]|p.pairs[3]&^q.pairs[3] == 0
+}
