@@ -17,4 +17,7 @@ type View struct {
 	Caller  *projections.Caller
 	Now     time.Time
 	Keys    *seal.Keyring // seals pagination markers
+	Region  string        // the server's own
+	Trail   Trail         // the audit store; nil if there is none
+	Journal *Journal      // for the operator's own actions
 }
