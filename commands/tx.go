@@ -53,6 +53,11 @@ func (tx *Tx) letters(n int, alphabet string) string {
 	return string(out)
 }
 
+// entity is what the fold will make of a fact that creates something.
+func (tx *Tx) entity(id, name, path string, tags []events.Tag) projections.Entity {
+	return projections.Entity{ID: id, Name: name, Path: path, Created: tx.Now, Tags: tags}
+}
+
 func or(p *string, otherwise string) string {
 	if p == nil {
 		return otherwise

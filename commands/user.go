@@ -17,7 +17,6 @@ func (tx *Tx) CreateUser(ctx context.Context, in *iam.CreateUserInput) (*iam.Cre
 	}
 	f := events.UserCreated{ID: tx.NewID("AIDA"), Name: *in.UserName, Path: or(in.Path, "/")}
 	tx.Emit(f)
-	return &iam.CreateUserOutput{User: answer.UserWithTags(tx.Account, &projections.User{
-		ID: f.ID, Name: f.Name, Path: f.Path, Tags: f.Tags, Created: tx.Now,
-	})}, nil
+	user := &projections.User{Identity: projections.Identity{Entity: tx.entity(f.ID, f.Name, f.Path, f.Tags)}}
+	return &iam.CreateUserOutput{User: answer.UserWithTags(tx.Account, user)}, nil
 }

@@ -2,56 +2,74 @@ package projections
 
 import (
 	"iter"
-	"time"
 
 	"github.com/keytrail/keytrail/events"
 )
 
 // User is an IAM user.
 type User struct {
-	ID, Name, Path string
-	Created        time.Time
-	Tags           []events.Tag
+	Identity
+	Groups []string `json:"groups,omitempty"` // ids, in the order of joining
+	Keys   []string `json:"keys,omitempty"`   // ids of its access keys, in the order of creation
 }
+
+// ARN is the ARN of u, a user of account a.
+func (u *User) ARN(a *Account) string { return a.ARN("user", u.Path, u.Name) }
 
 // User finds a user by name; names that differ only in case are one name.
-func (a *Account) User(name string) (*User, bool) { return a.users.get(fold(name)) }
+func (a *Account) User(name string) (*User, bool) { return a.users.name(name) }
 
 // UserByID finds a user by its AIDA… id.
-func (a *Account) UserByID(id string) (*User, bool) {
-	name, ok := a.userIDs.get(id)
-	if !ok {
-		return nil, false
-	}
-	return a.users.get(name)
-}
+func (a *Account) UserByID(id string) (*User, bool) { return a.users.id(id) }
 
 // UsersAfter yields the users whose folded name is after marker, by name.
-func (a *Account) UsersAfter(marker string) iter.Seq2[string, *User] { return a.users.after(marker) }
-
-func (a *Account) addUser(u events.Unit, f events.UserCreated) {
-	a.putUser(&User{ID: f.ID, Name: f.Name, Path: f.Path, Tags: f.Tags, Created: u.Time})
+func (a *Account) UsersAfter(marker string) iter.Seq2[string, *User] {
+	return a.users.named.after(marker)
 }
 
-func (a *Account) putUser(u *User) {
-	a.users.set(fold(u.Name), u)
-	a.userIDs.set(u.ID, fold(u.Name))
+// Users is how many users there are.
+func (a *Account) Users() int { return a.users.named.len() }
+
+func (a *Account) addUser(u *User) {
+	u.cell = new(cell)
+	a.users.add(u)
+	a.reindexUser(nil, u)
 }
 
-func (a *Account) renameUser(f events.UserRenamed) {
-	old, ok := a.UserByID(f.ID)
+func (a *Account) editUser(id string, edit func(*User)) {
+	old, ok := a.users.id(id)
 	if !ok {
 		return
 	}
 	u := *old
-	u.Name, u.Path = f.Name, f.Path
-	a.users.delete(fold(old.Name))
-	a.putUser(&u)
+	u.cell = new(cell)
+	edit(&u)
+	a.users.replace(old, &u)
+	a.reindexUser(old, &u)
 }
 
-func (a *Account) deleteUser(f events.UserDeleted) {
-	if u, ok := a.UserByID(f.ID); ok {
-		a.users.delete(fold(u.Name))
-		a.userIDs.delete(f.ID)
+func (a *Account) deleteUser(id string) {
+	if u, ok := a.users.id(id); ok {
+		a.users.remove(u)
+		a.reindexUser(u, nil)
 	}
+}
+
+func (a *Account) reindexUser(was, is *User) {
+	var before, after User
+	var w, i *Identity
+	if was != nil {
+		before, w = *was, &was.Identity
+	}
+	if is != nil {
+		after, i = *is, &is.Identity
+	}
+	a.reindex(w, i)
+	diff(before.Groups, after.Groups, fold(before.Name) != fold(after.Name),
+		func(group string) { a.members.delete(group + "/" + fold(before.Name)) },
+		func(group string) { a.members.set(group+"/"+fold(after.Name), struct{}{}) })
+}
+
+func (w *World) addUser(a *Account, u events.Unit, f events.UserCreated) {
+	a.addUser(&User{Identity: Identity{Entity: w.entity(u, f.ID, f.Name, f.Path, f.Tags)}})
 }

@@ -5,6 +5,8 @@
 package projections
 
 import (
+	"slices"
+
 	"github.com/keytrail/keytrail/events"
 )
 
@@ -18,27 +20,145 @@ type World struct {
 	Seq      uint64 // last unit applied
 	accounts table[*Account]
 	keys     table[*AccessKey] // every long-term key, by id
+	aliases  table[string]     // account alias to account id
+
+	age    uint64            // see Account.age
+	shared map[string]string // one copy of strings that many entities have
 }
 
-// Apply moves w forward by one unit.
+// Freeze returns a copy in constant time. Applying to either leaves the other
+// as it is. It needs the same exclusion as Apply; the copy needs none.
+func (w *World) Freeze() *World {
+	c := &World{Seq: w.Seq, accounts: w.accounts.copy(), keys: w.keys.copy(), aliases: w.aliases.copy(), age: newVersion()}
+	w.age = newVersion()
+	return c
+}
+
+// Apply moves w forward by one unit. Facts about an account that does not
+// exist change nothing, as do facts about entities that do not exist: the
+// commands never emit such, and a fold must not fail.
 func (w *World) Apply(u events.Unit) {
+	a := w.change(u.Account)
 	for _, f := range u.Facts {
-		w.apply(u, f)
+		if a != nil {
+			w.apply(a, u, f)
+		} else if f, ok := f.(events.AccountCreated); ok {
+			w.addAccount(u, f)
+			a = w.change(u.Account)
+		}
+	}
+	if a != nil {
+		a.Seq = u.Seq
 	}
 	w.Seq = u.Seq
 }
 
 // apply is one switch over every fact; a test insists that it names them all.
-func (w *World) apply(u events.Unit, f events.Event) {
-	a, _ := w.Account(u.Account)
+func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 	switch f := f.(type) {
 	case events.AccountCreated:
 		w.addAccount(u, f)
+	case events.AccountAliasCreated:
+		w.setAlias(a, f.Alias)
+	case events.AccountAliasDeleted:
+		w.dropAlias(a)
+
 	case events.UserCreated:
-		a.addUser(u, f)
+		w.addUser(a, u, f)
 	case events.UserRenamed:
-		a.renameUser(f)
+		a.editUser(f.ID, func(u *User) { u.Name, u.Path = f.Name, w.share(f.Path) })
 	case events.UserDeleted:
-		a.deleteUser(f)
+		a.deleteUser(f.ID)
+
+	case events.GroupCreated:
+		a.addGroup(&Group{Identity{Entity: w.entity(u, f.ID, f.Name, f.Path, nil)}})
+	case events.GroupRenamed:
+		a.editGroup(f.ID, func(g *Group) { g.Name, g.Path = f.Name, w.share(f.Path) })
+	case events.GroupDeleted:
+		a.deleteGroup(f.ID)
+	case events.UserAddedToGroup:
+		a.editUser(f.User, func(u *User) { u.Groups = with(u.Groups, w.share(f.Group)) })
+	case events.UserRemovedFromGroup:
+		a.editUser(f.User, func(u *User) { u.Groups = without(u.Groups, f.Group) })
+
+	case events.RoleCreated:
+		w.addRole(a, u, f)
+	case events.RoleUpdated:
+		a.editRole(f.ID, func(r *Role) { r.Description, r.MaxSession = f.Description, f.MaxSession })
+	case events.RoleTrusted:
+		a.editRole(f.ID, func(r *Role) { r.Trust, r.Bound = document(f.Trust.Document), f.Trust.Bound })
+	case events.RoleDeleted:
+		a.deleteRole(f.ID)
+
+	case events.PolicyCreated:
+		w.addPolicy(a, u, f)
+	case events.PolicyVersionCreated:
+		a.addVersion(u, f)
+	case events.PolicyVersionDeleted:
+		a.deleteVersion(f)
+	case events.PolicyDefaultSet:
+		a.setDefault(f)
+	case events.PolicyDeleted:
+		a.deletePolicy(f.ID)
+	case events.PolicyAttached:
+		a.editIdentity(f.To, func(i *Identity) { i.Attached = with(i.Attached, w.share(f.Policy)) })
+	case events.PolicyDetached:
+		a.editIdentity(f.From, func(i *Identity) { i.Attached = without(i.Attached, f.Policy) })
+	case events.InlinePolicyPut:
+		a.editIdentity(f.In, func(i *Identity) { i.putInline(Inline{w.share(f.Name), document(f.Document)}) })
+	case events.InlinePolicyDeleted:
+		a.editIdentity(f.In, func(i *Identity) { i.deleteInline(f.Name) })
+	case events.BoundaryPut:
+		a.editIdentity(f.On, func(i *Identity) { i.Boundary = w.share(f.Policy) })
+	case events.BoundaryDeleted:
+		a.editIdentity(f.On, func(i *Identity) { i.Boundary = "" })
+
+	case events.AccessKeyCreated:
+		w.addKey(a, u, f)
+	case events.AccessKeyUpdated:
+		w.updateKey(a, f)
+	case events.AccessKeyDeleted:
+		w.deleteKey(a, f)
+
+	case events.Tagged:
+		a.editEntity(f.ID, func(e *Entity) { e.Tags = MergeTags(e.Tags, w.shareTags(f.Tags)) })
+	case events.Untagged:
+		a.editEntity(f.ID, func(e *Entity) { e.Tags = WithoutTags(e.Tags, f.Keys) })
+
+	case events.InstanceProfileCreated:
+		a.addInstanceProfile(&InstanceProfile{Entity: w.entity(u, f.ID, f.Name, f.Path, f.Tags)})
+	case events.InstanceProfileDeleted:
+		a.deleteInstanceProfile(f.ID)
+	case events.RoleAddedToInstanceProfile:
+		a.editInstanceProfile(f.Profile, func(p *InstanceProfile) { p.Role = f.Role })
+	case events.RoleRemovedFromInstanceProfile:
+		a.editInstanceProfile(f.Profile, func(p *InstanceProfile) { p.Role = "" })
 	}
+}
+
+func (w *World) entity(u events.Unit, id, name, path string, tags []events.Tag) Entity {
+	return Entity{ID: id, Name: name, Path: w.share(path), Created: u.Time, Tags: w.shareTags(tags)}
+}
+
+const sharedMax = 1 << 16
+
+// share returns one copy of equal strings, for those that many entities have:
+// paths, tags, ids of groups. It forgets when it holds too many.
+func (w *World) share(s string) string {
+	if old, ok := w.shared[s]; ok {
+		return old
+	}
+	if w.shared == nil || len(w.shared) >= sharedMax {
+		w.shared = map[string]string{}
+	}
+	w.shared[s] = s
+	return s
+}
+
+func (w *World) shareTags(tags []events.Tag) []events.Tag {
+	tags = slices.Clone(tags)
+	for i, t := range tags {
+		tags[i] = events.Tag{Key: w.share(t.Key), Value: w.share(t.Value)}
+	}
+	return tags
 }
