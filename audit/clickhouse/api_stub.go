@@ -7,42 +7,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/keytrail/keytrail/audit/clickhouse/engine"
 	"github.com/keytrail/keytrail/events/journal"
 )
 
 var errNotYet = errors.New("clickhouse: not yet")
-
-func accounts() []engine.Account { return nil }
-
-// Sink copies the log into the warehouse.
-type Sink struct {
-	w   *Warehouse
-	log journal.Log
-}
-
-// NewSink makes the sink from log to w; Run runs it.
-func NewSink(w *Warehouse, log journal.Log) *Sink { return &Sink{w: w, log: log} }
-
-// Run copies until ctx ends. Trouble with the warehouse never ends it.
-func (s *Sink) Run(ctx context.Context) error { return errNotYet }
-
-// StreamState is how far one stream has come.
-type StreamState struct {
-	Stream   journal.Stream
-	Phase    string        // starting, copying, waiting (for the warehouse), rebuilding, alarm
-	Done     uint64        // every message up to this sequence is in the table
-	End      uint64        // of the stream
-	Rows     uint64        // in the table from this stream
-	Behind   uint64        // messages not yet in the table
-	Lag      time.Duration // age of the oldest of them
-	Err      error         // the last failure, nil once it works again
-	ErrSince time.Time
-	Rebuilds int
-}
-
-// State is how far each stream has come.
-func (s *Sink) State() []StreamState { return nil }
 
 // Span is a part of a stream, both ends included. To 0: what the sink has finished.
 type Span struct {

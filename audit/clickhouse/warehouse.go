@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -150,3 +151,6 @@ func (w *Warehouse) Engine() (engine.State, bool) {
 	}
 	return w.engine.State(), true
 }
+
+// escaped is the form in which the server reads a bound value.
+var escaped = strings.NewReplacer("\\", `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
