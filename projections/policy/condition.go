@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"strings"
+	"unsafe"
 )
 
 // family is how an operator compares.
@@ -91,7 +92,7 @@ type condition struct {
 	numbers  []decimal      // Numeric*
 	dates    []instant      // Date*
 	nets     []netip.Prefix // IpAddress
-	bytes    []string       // Binary, as canonical base64
+	bytes    []string       // Binary, decoded
 }
 
 // lookOperator splits an operator into its parts, without regard to case.
@@ -143,8 +144,8 @@ func newCondition(name, key string, values []string, modern bool) (c condition, 
 			c.yes = c.yes || strings.EqualFold(value, "true")
 			c.no = c.no || strings.EqualFold(value, "false")
 		case binary:
-			if raw, err := base64.StdEncoding.Strict().DecodeString(value); err == nil {
-				c.bytes = append(c.bytes, base64.StdEncoding.EncodeToString(raw))
+			if raw, err := base64.StdEncoding.DecodeString(value); err == nil {
+				c.bytes = append(c.bytes, string(raw))
 			}
 		case ipAddress:
 			if net, ok := newNet(value); ok {
@@ -287,8 +288,10 @@ func (c *condition) listed(q *query, value string) bool {
 	case boolean:
 		return c.yes && strings.EqualFold(value, "true") || c.no && strings.EqualFold(value, "false")
 	case binary:
+		raw, err := base64.StdEncoding.AppendDecode(q.scratch[:0], unsafe.Slice(unsafe.StringData(value), len(value))) // reads only
+		q.scratch = raw[:0]
 		for _, b := range c.bytes {
-			if b == value {
+			if err == nil && b == string(raw) {
 				return true
 			}
 		}
