@@ -25,6 +25,9 @@ type Tx struct {
 	Rand    io.Reader
 	Keys    *seal.Keyring
 	Facts   []events.Event
+
+	Into  string // the new account that the facts are about, if not the caller's
+	LogID string // set for the first unit of a log only
 }
 
 // Emit adds a fact to what this command asks to be true.

@@ -46,6 +46,16 @@ func AppendRecord(b []byte, h *Header, r *Record) []byte {
 	return append(b, '}')
 }
 
+// AppendFact appends the event of a fact: h with the fact's own id and type.
+func AppendFact(b []byte, h Header, id string, f Event) ([]byte, error) {
+	data, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("events: %s: %w", f.Type(), err)
+	}
+	h.ID, h.Type = id, f.Type()
+	return Append(b, &h, data), nil
+}
+
 func head(b []byte, h *Header) []byte {
 	o := object{buf: append(b, `{"specversion":"1.0"`...)}
 	o.str("id", h.ID)

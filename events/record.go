@@ -41,12 +41,13 @@ type Record struct {
 
 // UserIdentity is CloudTrail's userIdentity element.
 type UserIdentity struct {
-	Type           string          `json:"type"` // Root, IAMUser, AssumedRole, FederatedUser, AWSAccount, Unknown
+	Type           string          `json:"type"` // Root, IAMUser, AssumedRole, FederatedUser, AWSAccount, AWSService, Unknown
 	PrincipalID    string          `json:"principalId,omitempty"`
 	ARN            string          `json:"arn,omitempty"`
 	AccountID      string          `json:"accountId,omitempty"`
 	AccessKeyID    string          `json:"accessKeyId,omitempty"`
 	UserName       string          `json:"userName,omitempty"`
+	InvokedBy      string          `json:"invokedBy,omitempty"` // AWSService: who
 	SessionContext *SessionContext `json:"sessionContext,omitempty"`
 }
 
@@ -189,6 +190,7 @@ func (u *UserIdentity) append(b []byte) []byte {
 	o.opt("accountId", u.AccountID)
 	o.opt("accessKeyId", u.AccessKeyID)
 	o.opt("userName", u.UserName)
+	o.opt("invokedBy", u.InvokedBy)
 	if c := u.SessionContext; c != nil {
 		o.key("sessionContext")
 		s := object{buf: append(o.buf, '{')}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -124,6 +125,7 @@ type Vault struct {
 	logID  string
 	signer note.Signer
 	verify note.Verifier
+	mu     sync.Mutex // one Store at a time
 }
 
 // OpenVault uses dir, making it if needed.
@@ -168,10 +170,21 @@ func (v *Vault) Newest(s Stream) (Checkpoint, error) {
 	return c, err
 }
 
+// Note is the newest checkpoint as it was signed; empty if there is none.
+func (v *Vault) Note(s Stream) (string, error) {
+	b, err := os.ReadFile(v.file(s))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(b), err
+}
+
 // Store signs and keeps the head of a stream, on disk before it returns. A
 // head that is older than the stored one, or differs from it at the same size,
 // is refused: there would be two histories.
 func (v *Vault) Store(s Stream, t *Tree) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	c := Checkpoint{Origin(v.logID, s), t.Size, t.Root()}
 	switch old, err := v.Newest(s); {
 	case errors.Is(err, ErrNone):

@@ -1,0 +1,202 @@
+package journal
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Watch reads a stream that nobody folds, proves it message by message and
+// signs checkpoints of it. Where it stands is kept in a file beside the
+// checkpoints, so that a start proves only the tail.
+type Watch struct {
+	log    Log
+	vault  *Vault
+	stream Stream
+	key    []byte // authenticates the file
+
+	mu   sync.Mutex // guards head
+	head *Head
+
+	signing sync.Mutex // one Sign at a time, so that sizes only grow
+}
+
+const (
+	checkpointEvery    = 10 * time.Second
+	checkpointMessages = 10_000
+)
+
+// headFile is where a Watch stands, at rest.
+type headFile struct {
+	Size  uint64          `json:"size"`
+	Roots []Hash          `json:"roots"`
+	Links map[string]Hash `json:"links"`
+}
+
+// OpenWatch proves the stream from where the last Watch stood to its end, and
+// holds it against the newest checkpoint. ErrDamaged: it must not be served.
+func OpenWatch(ctx context.Context, log Log, vault *Vault, s Stream, key []byte) (*Watch, error) {
+	w := &Watch{log: log, vault: vault, stream: s, key: key, head: NewHead(s)}
+	if err := w.load(); err != nil {
+		return nil, err
+	}
+	end, err := log.End(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if w.head.Tree.Size > end {
+		return nil, fmt.Errorf("%w: %s ends at %d, but was proved up to %d: an older copy of the store was put back, or it was cut", ErrDamaged, s, end, w.head.Tree.Size)
+	}
+	err = Prove(vault, s, end, w.head.Tree.Size, func(upTo uint64) (Hash, error) {
+		err := w.readTo(ctx, upTo)
+		return w.head.Tree.Root(), err
+	})
+	return w, err
+}
+
+// Prove moves a reader that stands at sequence at to the end of a stream, and
+// compares it with the newest checkpoint on the way. move goes to a sequence
+// and gives the root there. A log that ends before its own checkpoint, or is
+// not what was signed, is refused.
+func Prove(vault *Vault, s Stream, end, at uint64, move func(upTo uint64) (Hash, error)) error {
+	c, err := vault.Newest(s)
+	if err != nil && !errors.Is(err, ErrNone) {
+		return err
+	}
+	if c.Size > end {
+		return fmt.Errorf("%w: %s ends at %d, below its signed checkpoint at %d: an older copy of the store was put back, or it was cut", ErrDamaged, s, end, c.Size)
+	}
+	if err == nil && at <= c.Size {
+		root, err := move(c.Size)
+		if err != nil {
+			return err
+		}
+		if root != c.Root {
+			return fmt.Errorf("%w: %s is not what was signed at sequence %d", ErrDamaged, s, c.Size)
+		}
+	}
+	_, err = move(end)
+	return err
+}
+
+func (w *Watch) readTo(ctx context.Context, upTo uint64) error {
+	for w.head.Tree.Size < upTo {
+		batch, err := w.log.Read(ctx, w.stream, w.head.Tree.Size, int(min(1000, upTo-w.head.Tree.Size)))
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			return fmt.Errorf("%w: %s has no sequence %d", ErrDamaged, w.stream, w.head.Tree.Size+1)
+		}
+		for i := range batch {
+			if err := w.head.Add(&batch[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Run follows the stream until ctx ends, calling hear with each new message,
+// and signs as it goes. It returns an error only for a damaged stream.
+func (w *Watch) Run(ctx context.Context, hear func(Message)) error {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	var signed uint64
+	for {
+		w.mu.Lock()
+		after := w.head.Tree.Size
+		w.mu.Unlock()
+		err := w.log.Follow(ctx, w.stream, after, func(m Message) error {
+			w.mu.Lock()
+			err := w.head.Add(&m)
+			size := w.head.Tree.Size
+			w.mu.Unlock()
+			if err != nil {
+				return err
+			}
+			hear(m)
+			select {
+			case <-tick.C:
+			default:
+				if size-signed < checkpointMessages {
+					return nil
+				}
+			}
+			signed = size
+			return w.Sign()
+		})
+		switch {
+		case errors.Is(err, ErrDamaged):
+			return err
+		case ctx.Err() != nil:
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Sign stores a checkpoint of all that was read so far.
+func (w *Watch) Sign() error {
+	w.signing.Lock()
+	defer w.signing.Unlock()
+	w.mu.Lock()
+	t, links := w.head.Tree.Clone(), w.head.Links()
+	w.mu.Unlock()
+	if t.Size == 0 {
+		return nil
+	}
+	if err := w.vault.Store(w.stream, &t); err != nil {
+		return err
+	}
+	b, err := json.Marshal(headFile{t.Size, t.Roots, links})
+	if err != nil {
+		return err
+	}
+	return replaceFile(w.path(), append(w.mac(b), b...))
+}
+
+func (w *Watch) path() string {
+	return filepath.Join(w.vault.dir, strings.ToLower(string(w.stream))+".head")
+}
+
+func (w *Watch) mac(b []byte) []byte {
+	m := hmac.New(sha256.New, w.key)
+	m.Write([]byte(w.stream))
+	m.Write(b)
+	return m.Sum(nil)
+}
+
+// load reads the file. One that is absent or not ours means to prove the
+// stream from its beginning.
+func (w *Watch) load() error {
+	b, err := os.ReadFile(w.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var f headFile
+	if len(b) < sha256.Size || !hmac.Equal(b[:sha256.Size], w.mac(b[sha256.Size:])) || json.Unmarshal(b[sha256.Size:], &f) != nil {
+		return nil
+	}
+	head, err := ResumeHead(w.stream, Tree{f.Size, f.Roots}, f.Links)
+	if err == nil {
+		w.head = head
+	}
+	return err
+}
