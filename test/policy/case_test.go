@@ -5,6 +5,7 @@ package policy_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,14 +143,17 @@ func differ(b *built, v *policy.Verdict) string {
 	var whole, halves policy.Verdict
 	policy.Compile(&b.policies).Evaluate(&b.request, &whole)
 	policy.Compile(&mine).EvaluateOn(&b.request, &theirs, &halves)
-	want := summary(v)
-	if got := summary(&whole); got != want {
-		return fmt.Sprintf("compiled: got %s\nplain: %s", got, want)
-	}
-	if got := summary(&halves); got != want {
-		return fmt.Sprintf("compiled in halves: got %s\nplain: %s", got, want)
+	for name, got := range map[string]*policy.Verdict{"compiled": &whole, "compiled in halves": &halves} {
+		if !same(got, v) {
+			return fmt.Sprintf("%s: got %s\nplain: %s", name, summary(got), summary(v))
+		}
 	}
 	return ""
+}
+
+func same(a, b *policy.Verdict) bool {
+	return a.Effect == b.Effect && a.Reason == b.Reason && a.Layers == b.Layers &&
+		slices.Equal(a.Matched, b.Matched) && slices.Equal(a.Near, b.Near)
 }
 
 func summary(v *policy.Verdict) string {

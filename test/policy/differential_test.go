@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,23 +27,27 @@ func TestDifferential(t *testing.T) {
 	mix := map[policy.Effect]int{}
 	reasons := map[string]int{}
 	began := time.Now()
-	for n := range uint64(cases) {
-		s := newGenerator(uint64(seed), n).situation()
-		want := refer(s)
-		b, err := s.build()
-		if err != nil {
-			t.Fatalf("case %d of seed %d: %v", n, seed, err)
-		}
-		var got policy.Verdict
-		policy.Evaluate(&b.request, &b.policies, &got)
-		if got.Effect != want.effect || !slices.Equal(sorted(matched(&got)), sorted(want.matched)) {
-			t.Fatalf("case %d of seed %d:\ngot  %v %v (%v)\nwant %v %v\n%s", n, seed, got.Effect, matched(&got), got.Reason, want.effect, want.matched, s)
-		}
-		if diff := differ(b, &got); diff != "" {
-			t.Fatalf("case %d of seed %d: %s\n%s", n, seed, diff, s)
-		}
-		mix[got.Effect]++
-		reasons[fmt.Sprint(got.Effect, " ", got.Reason)]++
+	var lock sync.Mutex
+	var group sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		group.Go(func() {
+			var got policy.Verdict
+			for n := w; n < cases; n += workers {
+				if fault := compareOne(uint64(seed), uint64(n), &got); fault != "" {
+					t.Errorf("case %d of seed %d: %s", n, seed, fault)
+					return
+				}
+				lock.Lock()
+				mix[got.Effect]++
+				reasons[fmt.Sprint(got.Effect, " ", got.Reason)]++
+				lock.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if t.Failed() {
+		return
 	}
 	t.Logf("%d cases in %v: allow %d %%, explicit deny %d %%, implicit deny %d %%; %v", cases, time.Since(began).Round(time.Millisecond),
 		100*mix[policy.Allow]/cases, 100*mix[policy.ExplicitDeny]/cases, 100*mix[policy.ImplicitDeny]/cases, reasons)
@@ -50,6 +56,24 @@ func TestDifferential(t *testing.T) {
 			t.Errorf("only %d of %d cases end in %v: the generator tests too little", mix[e], cases, e)
 		}
 	}
+}
+
+// compareOne makes case n and tells how the evaluators differ on it.
+func compareOne(seed, n uint64, got *policy.Verdict) string {
+	s := newGenerator(seed, n).situation()
+	want := refer(s)
+	b, err := s.build()
+	if err != nil {
+		return err.Error()
+	}
+	policy.Evaluate(&b.request, &b.policies, got)
+	if got.Effect != want.effect || !slices.Equal(sorted(matched(got)), sorted(want.matched)) {
+		return fmt.Sprintf("\ngot  %v %v (%v)\nwant %v %v\n%s", got.Effect, matched(got), got.Reason, want.effect, want.matched, s)
+	}
+	if diff := differ(b, got); diff != "" {
+		return diff + "\n" + s.String()
+	}
+	return ""
 }
 
 func fromEnv(name string, otherwise int) int {

@@ -26,7 +26,6 @@ type object = map[string]any
 type opinion struct {
 	effect  policy.Effect
 	matched []string
-	said    map[string]policy.Effect
 }
 
 type reference struct {
@@ -111,7 +110,7 @@ func (r *reference) allows(identity, boundary, session bool, resource map[string
 	any := len(resource) > 0
 	must := r.trust || r.kind == policy.Trust && len(r.onResource) > 0
 	owner := r.owner
-	if parts := strings.SplitN(r.resource, ":", 6); owner == "" && len(parts) == 6 && regexp.MustCompile(`^\d+$`).MatchString(parts[4]) {
+	if parts := strings.SplitN(r.resource, ":", 6); owner == "" && len(parts) == 6 && expression(`^\d+$`).MatchString(parts[4]) {
 		owner = parts[4]
 	}
 	if owner == "" {
@@ -334,9 +333,10 @@ func expression(s string) *regexp.Regexp {
 	return re
 }
 
+var stars = strings.NewReplacer(`\*`, `.*`, `\?`, `.`)
+
 func quoteWild(p string) string {
-	q := regexp.QuoteMeta(p)
-	return strings.NewReplacer(`\*`, `.*`, `\?`, `.`).Replace(q)
+	return stars.Replace(regexp.QuoteMeta(p))
 }
 
 func wildcard(p, s string) bool {
@@ -546,14 +546,14 @@ func (r *reference) arn(want, got string) bool {
 }
 
 func number(s string) (*big.Rat, bool) {
-	if !regexp.MustCompile(`^[+-]?\d+(\.\d+)?$`).MatchString(s) {
+	if !expression(`^[+-]?\d+(\.\d+)?$`).MatchString(s) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(s)
 }
 
 func moment(s string) (time.Time, bool) {
-	if regexp.MustCompile(`^\d+$`).MatchString(s) && len(s) != 4 {
+	if expression(`^\d+$`).MatchString(s) && len(s) != 4 {
 		n, err := strconv.ParseInt(s, 10, 64)
 		return time.Unix(n, 0), err == nil
 	}
