@@ -61,7 +61,20 @@ func (tx *Tx) entity(id, name, path string, tags []events.Tag) projections.Entit
 	return projections.Entity{ID: id, Name: name, Path: path, Created: tx.Now, Tags: tags}
 }
 
-func or(p *string, otherwise string) string {
+func (tx *Tx) quotas() *projections.Quotas { return tx.Account.Quotas() }
+
+// done is out, unless there is an error.
+func done[T any](out *T, err error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// or is what p points to, if anything.
+func or[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise
 	}

@@ -43,7 +43,6 @@ func newVersion() uint64 { return versions.Add(1) }
 // Account finds an account by its 12 digits.
 func (w *World) Account(id string) (*Account, bool) { return w.accounts.get(id) }
 
-
 func (w *World) AccountsAfter(marker string) iter.Seq2[string, *Account] {
 	return w.accounts.after(marker)
 }

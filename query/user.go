@@ -14,5 +14,5 @@ func (v *View) GetUser(ctx context.Context, in *iam.GetUserInput) (*iam.GetUserO
 	if !ok {
 		return nil, answer.NoSuch("user", *in.UserName)
 	}
-	return &iam.GetUserOutput{User: answer.UserWithTags(v.Account, u)}, nil
+	return &iam.GetUserOutput{User: answer.UserInFull(v.Account, u)}, nil
 }
