@@ -240,7 +240,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, more func([]b
 			return nil, malformed("The body could not be read.")
 		}
 		if int64(len(b)) > limit {
-			if more == nil || !more(b) {
+			if more == nil || !more(b[:limit]) {
 				return nil, &http.MaxBytesError{Limit: limit}
 			}
 			limit, more = hard, nil
