@@ -409,8 +409,8 @@ func (w *Warehouse) insert(ctx context.Context, c *columns, token string) error 
 	return b.Send()
 }
 
-// has says whether the message holds the event, as a decided request.
-func has(s journal.Stream, m journal.Message, id string) bool {
+// has says whether the message holds the event.
+func has(m journal.Message, id string) bool {
 	found := false
 	err := events.Each(m.Body, func(_ int, e events.Raw) error {
 		found = found || e.ID == id

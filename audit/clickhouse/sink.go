@@ -212,7 +212,7 @@ func (s *Sink) prepare(ctx context.Context) (at []start, table string, err error
 		if whole {
 			return at, table, nil
 		}
-		if err := s.ours(ctx); err != nil {
+		if err := s.ours(ctx, at); err != nil {
 			return nil, "", err
 		}
 		s.w.log.Warn("audit rows are missing or too many: making audit.events anew from the log")
@@ -272,12 +272,23 @@ func (s *Sink) readMark(ctx context.Context, from *start) error {
 var errAhead = errors.New("clickhouse: audit.events has rows that this log does not have: it was copied from another log, or this one was cut; move the table away (RENAME TABLE audit.events TO audit.events_old) or give the right log")
 
 // ours makes sure that the table, which is about to be thrown away, has nothing
-// that the log has not. A lost log must not take its last copy with it.
-func (s *Sink) ours(ctx context.Context) error {
-	for _, name := range streams {
+// that the log has not: a lost log must not take its last copy with it. A mark
+// about this table is in our log only if we filled it.
+func (s *Sink) ours(ctx context.Context, at []start) error {
+	for _, from := range at {
+		end, err := s.log.End(ctx, from.name)
+		if err != nil {
+			return err
+		}
+		if end < from.Last {
+			return errAhead
+		}
+		if from.rev > 0 {
+			continue
+		}
 		var last uint64
 		var id string
-		err := s.w.sink.QueryRow(parameters(ctx, map[string]string{"stream": string(name)}),
+		err = s.w.sink.QueryRow(parameters(ctx, map[string]string{"stream": string(from.name)}),
 			"SELECT max(seq), toString(argMax(event_id, (seq, idx))) FROM audit.events WHERE stream = {stream:String}").Scan(&last, &id)
 		if err != nil {
 			return fmt.Errorf("clickhouse: last row: %w", err)
@@ -285,11 +296,11 @@ func (s *Sink) ours(ctx context.Context) error {
 		if last == 0 {
 			continue
 		}
-		msgs, err := s.log.Read(ctx, name, last-1, 1)
+		msgs, err := s.log.Read(ctx, from.name, last-1, 1)
 		if err != nil {
 			return err
 		}
-		if len(msgs) == 0 || !has(name, msgs[0], id) {
+		if len(msgs) == 0 || !has(msgs[0], id) {
 			return errAhead
 		}
 	}
