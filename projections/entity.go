@@ -19,6 +19,9 @@ type Entity struct {
 
 func (e *Entity) entity() *Entity { return e }
 
+// InPath says whether the entity's path begins with a prefix.
+func (e *Entity) InPath(prefix string) bool { return strings.HasPrefix(e.Path, prefix) }
+
 // The first four letters of a unique id say what it is the id of (IAM User
 // Guide, "IAM identifiers").
 const (

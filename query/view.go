@@ -20,4 +20,8 @@ type View struct {
 	Region  string        // the server's own
 	Trail   Trail         // the audit store; nil if there is none
 	Journal *Journal      // for the operator's own actions
+
+	// LastUsed says when and for what a long-term key was last used: the
+	// journal of identities does not know. Nil: nobody can say.
+	LastUsed func(keyID string) (at time.Time, service, region string, ok bool)
 }
