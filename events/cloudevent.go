@@ -191,3 +191,26 @@ func DecodeUnit(seq uint64, account string, batch []byte) (Unit, error) {
 	})
 	return u, err
 }
+
+// Gist is what a record is about in three words.
+type Gist struct {
+	Service string // iam
+	Name    string // CreateUser
+	Effect  string // of the verdict
+}
+
+// Gist reads a record only as far as it must.
+func (e *Raw) Gist() (g Gist, err error) {
+	var r struct {
+		EventSource string `json:"eventSource"`
+		EventName   string `json:"eventName"`
+		Verdict     struct {
+			Effect string `json:"effect"`
+		} `json:"verdict"`
+	}
+	if err := json.Unmarshal(e.Data, &r); err != nil {
+		return g, fmt.Errorf("events: record %s: %w", e.ID, err)
+	}
+	service, _, _ := strings.Cut(r.EventSource, ".")
+	return Gist{service, r.EventName, r.Verdict.Effect}, nil
+}

@@ -52,14 +52,21 @@ func NewLive(log journal.Log, w *World, head *journal.Head, hear func(journal.Me
 func (l *Live) Read(f func(w *World)) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	switch {
-	case l.broken != nil:
-		return l.broken
-	case time.Since(l.reached) > staleAfter:
-		return ErrStale
+	if err := l.servable(); err != nil {
+		return err
 	}
 	f(l.world)
 	return nil
+}
+
+// Servable tells why nothing may be judged now, or nil.
+func (l *Live) Servable() error { l.mu.RLock(); defer l.mu.RUnlock(); return l.servable() }
+
+func (l *Live) servable() error {
+	if l.broken == nil && time.Since(l.reached) > staleAfter {
+		return ErrStale
+	}
+	return l.broken
 }
 
 // Last is where the next unit of an account must follow: its last sequence (0

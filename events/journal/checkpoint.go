@@ -125,6 +125,7 @@ type Vault struct {
 	logID  string
 	signer note.Signer
 	verify note.Verifier
+	pub    string
 	mu     sync.Mutex // one Store at a time
 }
 
@@ -132,6 +133,7 @@ type Vault struct {
 func OpenVault(dir, logID string, key ed25519.PrivateKey) (*Vault, error) {
 	v := &Vault{dir: dir, logID: logID}
 	pub, err := PublicKey(logID, key.Public().(ed25519.PublicKey))
+	v.pub = pub
 	if err == nil {
 		v.verify, err = note.NewVerifier(pub)
 	}
@@ -169,6 +171,9 @@ func (v *Vault) Newest(s Stream) (Checkpoint, error) {
 	}
 	return c, err
 }
+
+// PublicKey is what a verifier needs, as text.
+func (v *Vault) PublicKey() string { return v.pub }
 
 // Note is the newest checkpoint as it was signed; empty if there is none.
 func (v *Vault) Note(s Stream) (string, error) {

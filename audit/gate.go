@@ -1,0 +1,215 @@
+// Package audit owns the one rule of the product: nobody hears an answer, yes
+// or no, before the journal holds the record of it. Gate.Serve is the only way
+// in; the table of actions is all there is to ask for.
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/keytrail/keytrail/commands"
+	"github.com/keytrail/keytrail/events"
+	"github.com/keytrail/keytrail/events/journal"
+	"github.com/keytrail/keytrail/events/seal"
+	"github.com/keytrail/keytrail/projections"
+	"github.com/keytrail/keytrail/query"
+)
+
+// Gate judges, runs and records. Its exported fields are set before use.
+type Gate struct {
+	Log      journal.Log
+	Pager    *journal.Pager
+	Live     *projections.Live
+	Keys     *seal.Keyring
+	Trail    query.Trail // nil: the audit store is off
+	Journal  *query.Journal
+	Operator string // account whose principals may look at the whole log
+	Region   string // the server's own
+	Limits   *Limits
+	Shared   bool // others write to the log too: look at its end before each judgement
+	Errors   *slog.Logger
+
+	actions map[string]*Action
+	locks   [256]sync.Mutex // of accounts, by hash: one change at a time in each
+	seed    maphash.Seed
+	clock   atomic.Int64 // last time given out, in nanoseconds: time does not run back
+}
+
+// Request is what the wire knows of a request.
+type Request struct {
+	Service, Name string
+	Version       string // of the API
+	Proof         Proof  // nil: unsigned, or Unproved
+	Unproved      error  // why there is no proof
+	Input         func() (any, error)
+	ID            string // request id, a UUID
+	Region        string
+	SourceIP      string
+	UserAgent     string
+	Host          string
+	TLS           *events.TLSDetails // nil: plain HTTP
+	Traceparent   string
+	After         uint64 // sequence of IDENTITY the caller has seen: a judgement must not be older
+}
+
+// Answer is what may be told, now that it is recorded.
+type Answer struct {
+	Output any
+	Err    error  // for the client; a smithy.APIError or the wire's own
+	Seq    uint64 // of IDENTITY: what this request changed, or what it was judged at
+}
+
+// turn is one request on its way through the gate.
+type turn struct {
+	gate      *Gate
+	r         *Request
+	action    *Action
+	now       time.Time
+	claim     claim
+	recipient string // account whose trail shows it
+	caller    *projections.Caller
+	in, out   any
+	err       error
+	ask       ask
+	verdict   events.Verdict
+	tx        commands.Tx
+	view      query.View
+}
+
+// NewGate makes a gate over the table of actions.
+func NewGate(g *Gate) *Gate {
+	n := &Gate{Log: g.Log, Pager: g.Pager, Live: g.Live, Keys: g.Keys, Trail: g.Trail, Journal: g.Journal, Operator: g.Operator, Region: g.Region,
+		Limits: g.Limits, Shared: g.Shared, Errors: g.Errors, actions: map[string]*Action{}, seed: maphash.MakeSeed()}
+	for _, a := range Actions() {
+		n.actions[a.FullName()] = &a
+	}
+	return n
+}
+
+// Serve takes a request through: authenticate, catch up, judge, run, append,
+// answer. Nothing of the answer leaves before it is appended.
+func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
+	t := &turn{gate: g, r: r, now: g.now(), recipient: unknownAccount, action: g.actions[r.Service+":"+r.Name]}
+	defer func() {
+		if p := recover(); p != nil { // whatever was half done was not appended, so it did not happen
+			g.Errors.Error("panic", "request", r.ID, "action", r.Service+":"+r.Name, "cause", p, "stack", string(debug.Stack()))
+			answer = t.refuse(ctx, errInternal)
+		}
+	}()
+	if !g.Limits.allow(r.Proof) {
+		return Answer{Err: errThrottled}
+	}
+	if err := g.catchUp(ctx, r.After); err != nil {
+		return g.internal(r, err)
+	}
+	if err := t.authenticate(ctx); err != nil {
+		var theirs interface{ ErrorCode() string }
+		if !errors.As(err, &theirs) {
+			return g.internal(r, err)
+		}
+		return t.refuse(ctx, err)
+	}
+	if t.action == nil {
+		return t.refuse(ctx, refusal("InvalidAction", "Could not find operation %s for version %s", r.Name, r.Version))
+	}
+	if t.in, t.err = r.Input(); t.err != nil {
+		return t.refuse(ctx, t.err)
+	}
+	if t.action.changes {
+		lock := &g.locks[maphash.String(g.seed, t.recipient)%uint64(len(g.locks))]
+		lock.Lock()
+		defer lock.Unlock()
+	}
+	for range 5 {
+		t.reset()
+		if err := g.Live.Read(func(w *projections.World) {
+			if t.judge(w); t.allowed() && !t.action.outside {
+				t.out, t.err = t.action.run(ctx, t, t.in)
+			}
+		}); err != nil {
+			return g.internal(r, err)
+		}
+		if t.allowed() && t.action.outside {
+			t.view.World = nil
+			t.out, t.err = t.action.run(ctx, t, t.in)
+		}
+		answer, err := t.append(ctx)
+		if !errors.Is(err, journal.ErrConflict) {
+			if err != nil {
+				return g.internal(r, err)
+			}
+			return answer
+		}
+		if err := g.Live.CatchUp(ctx); err != nil { // somebody else wrote first: see it, and decide again
+			return g.internal(r, err)
+		}
+	}
+	return t.refuse(ctx, errConcurrent)
+}
+
+// refuse records a request that was not judged, or lost every race, and
+// answers with err.
+func (t *turn) refuse(ctx context.Context, err error) Answer {
+	t.out, t.tx.Facts, t.err = nil, nil, err
+	if t.caller == nil {
+		t.verdict.Effect = unauthenticated
+		if t.recipient == unknownAccount && !t.gate.Limits.allowUnknown() {
+			return Answer{Err: errThrottled} // a flood by nobody must not fill the log
+		}
+	}
+	answer, lost := t.append(ctx)
+	if lost != nil {
+		return t.gate.internal(t.r, lost)
+	}
+	return answer
+}
+
+// internal answers a request that could not be recorded: the client learns
+// only that; the operator gets the cause.
+func (g *Gate) internal(r *Request, err error) Answer {
+	g.Errors.Error("request not answered", "request", r.ID, "action", r.Service+":"+r.Name, "cause", err)
+	return Answer{Err: errUnrecorded}
+}
+
+// catchUp makes sure that the World is not older than what the caller has
+// seen, nor, where others write too, than the log.
+func (g *Gate) catchUp(ctx context.Context, after uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if g.Shared {
+		end, err := g.Log.End(ctx, journal.Identity)
+		if err != nil {
+			return err
+		}
+		after = max(after, end)
+	}
+	return g.Live.Wait(ctx, after)
+}
+
+// now is the time, in UTC and whole microseconds; it never runs back.
+func (g *Gate) now() time.Time {
+	for {
+		last, now := g.clock.Load(), time.Now().UnixMicro()*1000
+		if now <= last {
+			return time.Unix(0, last).UTC()
+		}
+		if g.clock.CompareAndSwap(last, now) {
+			return time.Unix(0, now).UTC()
+		}
+	}
+}
+
+// reset makes the turn ready to be run, again if need be.
+func (t *turn) reset() {
+	t.out, t.err, t.verdict = nil, nil, events.Verdict{}
+	t.ask = ask{}
+	t.tx = commands.Tx{Caller: t.caller, Now: t.now, Rand: rand.Reader, Keys: t.gate.Keys}
+	t.view = query.View{Caller: t.caller, Now: t.now, Keys: t.gate.Keys, Region: t.gate.Region, Trail: t.gate.Trail, Journal: t.gate.Journal}
+}

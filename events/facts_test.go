@@ -1,0 +1,103 @@
+package events
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata of facts that have none yet")
+
+// samples has each fact once, with every member set.
+var samples = []Event{
+	AccountCreated{ID: "111122223333", Name: "main", LogID: "0198f0c2-7d0a-7cc1-8f3e-2f6f5a1b9c01"},
+	AccountAliasCreated{Alias: "acme"},
+	AccountAliasDeleted{Alias: "acme"},
+	UserCreated{ID: "AIDAQEAAAAAAAAAAAAAA1", Name: "ana", Path: "/team/", Tags: []Tag{{"dept", "audit <&> \u2028"}}},
+	UserRenamed{ID: "AIDAQEAAAAAAAAAAAAAA1", Name: "Ana", Path: "/"},
+	UserDeleted{ID: "AIDAQEAAAAAAAAAAAAAA1"},
+	GroupCreated{ID: "AGPAQEAAAAAAAAAAAAAA1", Name: "auditors", Path: "/"},
+	GroupRenamed{ID: "AGPAQEAAAAAAAAAAAAAA1", Name: "readers", Path: "/team/"},
+	GroupDeleted{ID: "AGPAQEAAAAAAAAAAAAAA1"},
+	UserAddedToGroup{Group: "AGPAQEAAAAAAAAAAAAAA1", User: "AIDAQEAAAAAAAAAAAAAA1"},
+	UserRemovedFromGroup{Group: "AGPAQEAAAAAAAAAAAAAA1", User: "AIDAQEAAAAAAAAAAAAAA1"},
+	RoleCreated{
+		ID: "AROAQEAAAAAAAAAAAAAA1", Name: "deploy", Path: "/", Description: "ships", MaxSession: 7200, Tags: []Tag{{"k", ""}},
+		Trust: Trust{
+			Document: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/team/ana"},"Action":"sts:AssumeRole"}}`,
+			Bound:    map[string]string{"arn:aws:iam::111122223333:user/team/ana": "AIDAQEAAAAAAAAAAAAAA1"},
+		},
+	},
+	RoleUpdated{ID: "AROAQEAAAAAAAAAAAAAA1", Description: "sails", MaxSession: 3600},
+	RoleTrusted{ID: "AROAQEAAAAAAAAAAAAAA1", Trust: Trust{Document: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}}`}},
+	RoleDeleted{ID: "AROAQEAAAAAAAAAAAAAA1"},
+	PolicyCreated{ID: "ANPAQEAAAAAAAAAAAAAA1", Name: "read", Path: "/", Description: "reads", Document: `{"Version":"2012-10-17","Statement":[]}`, Tags: []Tag{{"k", "v"}}},
+	PolicyVersionCreated{Policy: "ANPAQEAAAAAAAAAAAAAA1", Version: 2, Document: "{}", Default: true},
+	PolicyVersionDeleted{Policy: "ANPAQEAAAAAAAAAAAAAA1", Version: 1},
+	PolicyDefaultSet{Policy: "ANPAQEAAAAAAAAAAAAAA1", Version: 2},
+	PolicyDeleted{ID: "ANPAQEAAAAAAAAAAAAAA1"},
+	PolicyAttached{To: "AIDAQEAAAAAAAAAAAAAA1", Policy: "ANPAQEAAAAAAAAAAAAAA1", ARN: "arn:aws:iam::111122223333:policy/read"},
+	PolicyDetached{From: "AIDAQEAAAAAAAAAAAAAA1", Policy: "ANPAQEAAAAAAAAAAAAAA1", ARN: "arn:aws:iam::111122223333:policy/read"},
+	InlinePolicyPut{In: "AGPAQEAAAAAAAAAAAAAA1", Name: "own", Document: "{\n}"},
+	InlinePolicyDeleted{In: "AGPAQEAAAAAAAAAAAAAA1", Name: "own"},
+	BoundaryPut{On: "AROAQEAAAAAAAAAAAAAA1", Policy: "ANPAQEAAAAAAAAAAAAAA1", ARN: "arn:aws:iam::111122223333:policy/read"},
+	BoundaryDeleted{On: "AROAQEAAAAAAAAAAAAAA1"},
+	AccessKeyCreated{ID: "AKIAQEAAAAAAAAAAAAAA", User: "AIDAQEAAAAAAAAAAAAAA1", Secret: "k1.c2VhbGVk"},
+	AccessKeyUpdated{ID: "AKIAQEAAAAAAAAAAAAAA", Active: true},
+	AccessKeyDeleted{ID: "AKIAQEAAAAAAAAAAAAAA"},
+	Tagged{ID: "ANPAQEAAAAAAAAAAAAAA1", Tags: []Tag{{"b", "2"}, {"A", "1"}}},
+	Untagged{ID: "AIPAQEAAAAAAAAAAAAAA1", Keys: []string{"b"}},
+	InstanceProfileCreated{ID: "AIPAQEAAAAAAAAAAAAAA1", Name: "web", Path: "/", Tags: []Tag{{"k", "v"}}},
+	InstanceProfileDeleted{ID: "AIPAQEAAAAAAAAAAAAAA1"},
+	RoleAddedToInstanceProfile{Profile: "AIPAQEAAAAAAAAAAAAAA1", Role: "AROAQEAAAAAAAAAAAAAA1"},
+	RoleRemovedFromInstanceProfile{Profile: "AIPAQEAAAAAAAAAAAAAA1", Role: "AROAQEAAAAAAAAAAAAAA1"},
+}
+
+// The bytes of every fact ever written are read for ever, and mean what they
+// meant: read and written again, they are the same. A file here is never
+// changed; a changed meaning is a new type.
+func TestFactsAreReadForEver(t *testing.T) {
+	const dir = "testdata/facts"
+	if *update {
+		for _, f := range samples {
+			name := filepath.Join(dir, f.Type()+".json")
+			data, err := json.Marshal(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(name); err == nil {
+				continue
+			}
+			if err := os.WriteFile(name, append(data, '\n'), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, typ := range Types() {
+		if _, err := os.Stat(filepath.Join(dir, typ+".json")); err != nil {
+			t.Errorf("%s has no bytes in %s: add it to samples and run with -update", typ, dir)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(filepath.Join(dir, file.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := fact(strings.TrimSuffix(file.Name(), ".json"), data)
+		if err != nil {
+			t.Errorf("%s: %v", file.Name(), err)
+			continue
+		}
+		again, err := json.Marshal(f)
+		if want := strings.TrimSpace(string(data)); err != nil || string(again) != want {
+			t.Errorf("%s is read as something else:\ngot  %s\nwant %s", file.Name(), again, want)
+		}
+	}
+}
