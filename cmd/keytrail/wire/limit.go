@@ -142,7 +142,7 @@ func (c *check) value(n *node, v reflect.Value) {
 		c.structure(n, v)
 	case unionKind:
 		for i := range n.fields {
-			if f := &n.fields[i]; v.Elem().Type().Elem() == f.of {
+			if f := &n.fields[i]; !v.IsNil() && v.Elem().Type().Elem() == f.of {
 				c.path = append(c.path, f.camel)
 				c.value(f.node, v.Elem().Elem().Field(0))
 				c.path = c.path[:len(c.path)-1]
@@ -218,6 +218,9 @@ func valueAtLeast(n int64) string {
 
 // broken lists the constraints a simple value does not satisfy.
 func (l *limits) broken(n *node, v reflect.Value) (wrong []string) {
+	if l == nil {
+		return nil
+	}
 	if n.pointer && v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}

@@ -83,7 +83,7 @@ func (n *node) appendText(b []byte, v reflect.Value) []byte {
 		return n.appendXML(b, v)
 	case unionKind:
 		for i := range n.fields {
-			if f := &n.fields[i]; v.Elem().Type().Elem() == f.of {
+			if f := &n.fields[i]; !v.IsNil() && v.Elem().Type().Elem() == f.of {
 				return f.appendXML(b, v.Elem().Elem().Field(0))
 			}
 		}
