@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -206,6 +207,9 @@ func (w *Warehouse) answer(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if errors.Is(err, errAnswer) {
+		return errAnswer
+	}
 	var refused *proto.Exception
 	if errors.As(err, &refused) && (refused.Code == 60 || refused.Code == 81 || refused.Code == 497) && !w.ready.Load() {
 		return ErrNotReady
@@ -233,5 +237,5 @@ func (w *Warehouse) selectRows(ctx context.Context, account string, c *condition
 			return nil
 		}
 	}
-	return w.answer(ctx, errors.Join(rows.Err(), rows.Close()))
+	return w.answer(ctx, cmp.Or(rows.Err(), rows.Close()))
 }

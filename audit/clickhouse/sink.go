@@ -325,13 +325,13 @@ func (s *Sink) watch(ctx context.Context) {
 	}
 }
 
-// backoff waits longer and longer, up to five seconds.
+// backoff waits longer and longer, up to two seconds.
 type backoff struct{ last time.Duration }
 
 func (b *backoff) reset() { b.last = 0 }
 
 func (b *backoff) wait(ctx context.Context) {
-	b.last = min(max(2*b.last, 50*time.Millisecond), 5*time.Second)
+	b.last = min(max(2*b.last, 50*time.Millisecond), 2*time.Second)
 	sleep(ctx, b.last)
 }
 

@@ -82,6 +82,7 @@ func Open(o Options) (*Warehouse, error) {
 			return nil, err
 		}
 	}
+	bound(reader)
 	var err error
 	if w.sink, err = connect(sink, 6); err == nil {
 		w.reader, err = connect(reader, 16)
@@ -99,6 +100,7 @@ func (w *Warehouse) own(account string) *ch.Options {
 		Addr:        []string{"engine"}, // Dial knows where it is
 		Auth:        ch.Auth{Username: account, Password: w.engine.Password(account)},
 		DialContext: func(ctx context.Context, _ string) (net.Conn, error) { return w.engine.Dial(ctx) },
+		Compression: &ch.Compression{Method: ch.CompressionLZ4},
 	}
 }
 
@@ -114,13 +116,65 @@ func server(dsn string) (*ch.Options, error) {
 	if o.TLS != nil && o.TLS.MinVersion == 0 {
 		o.TLS.MinVersion = tls.VersionTLS12
 	}
+	if o.Compression == nil {
+		o.Compression = &ch.Compression{Method: ch.CompressionLZ4}
+	}
 	o.Auth.Database = "" // we name audit.events in full; it may not exist yet
 	return o, nil
 }
 
+// bound limits what one answer may send us. The server has such a limit too,
+// but counts a constant column once: repeat('x', 1000000) passes it a million times.
+func bound(o *ch.Options) {
+	o.Compression = &ch.Compression{Method: ch.CompressionNone} // a bomb is as long as it is heavy
+	dial := o.DialContext
+	if dial == nil {
+		plain := &net.Dialer{Timeout: dialTime}
+		dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			if o.TLS == nil {
+				return plain.DialContext(ctx, "tcp", addr)
+			}
+			return (&tls.Dialer{NetDialer: plain, Config: o.TLS}).DialContext(ctx, "tcp", addr)
+		}
+	}
+	o.DialContext = func(ctx context.Context, addr string) (net.Conn, error) {
+		c, err := dial(ctx, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &bounded{Conn: c}, nil
+	}
+}
+
+// maxAnswer is above the auditor's max_result_bytes, which gives the better error.
+const maxAnswer = 320 << 20
+
+var errAnswer = fmt.Errorf("clickhouse: the answer is larger than %d MiB: ask for fewer rows or columns", maxAnswer>>20)
+
+// bounded is a connection that ends when one question is answered with too
+// much. A question begins where we write; its one reader and writer is the client.
+type bounded struct {
+	net.Conn
+	read atomic.Int64
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	b.read.Store(0)
+	return b.Conn.Write(p)
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Conn.Read(p)
+	if b.read.Add(int64(n)) > maxAnswer {
+		return n, errAnswer
+	}
+	return n, err
+}
+
+const dialTime = 5 * time.Second
+
 func connect(o *ch.Options, conns int) (driver.Conn, error) {
-	o.Compression = &ch.Compression{Method: ch.CompressionLZ4}
-	o.DialTimeout = 5 * time.Second
+	o.DialTimeout = dialTime
 	o.ReadTimeout = time.Minute
 	o.MaxOpenConns, o.MaxIdleConns = conns, conns
 	o.ConnMaxLifetime = 10 * time.Minute

@@ -186,9 +186,10 @@ func (e *Engine) set(f func(s *State)) {
 	e.changed = make(chan struct{})
 }
 
-// Restarts come after 100 ms at first and after 30 s at most; an engine that
-// served for a minute begins anew.
-const firstRetry, lastRetry, served = 100 * time.Millisecond, 30 * time.Second, time.Minute
+// An engine that ended is started again after 100 ms at first, after a second
+// at most if it had served, and after 30 s at most if it cannot even start. One
+// that served for a minute begins anew.
+const firstRetry, servedRetry, lastRetry, served = 100 * time.Millisecond, time.Second, 30 * time.Second, time.Minute
 
 func (e *Engine) supervise(ctx context.Context) {
 	defer close(e.done)
@@ -200,8 +201,11 @@ func (e *Engine) supervise(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > served {
+		switch up := e.State().Phase == Ready; {
+		case up && time.Since(began) > served:
 			wait = firstRetry
+		case up:
+			wait = min(wait, servedRetry)
 		}
 		e.cfg.Log.Error("engine is down", "err", err, "retry", wait)
 		e.set(func(s *State) { s.Phase, s.PID, s.Err, s.Retry = Down, 0, err, time.Now().Add(wait) })
