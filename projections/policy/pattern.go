@@ -232,14 +232,14 @@ func (t *shift) find(s string) int {
 }
 
 // findLong has its own frame so that the usual case need not clear a big one.
-// 128 words are 8192 characters, more than a quota lets any pattern have; a
-// longer one finds nothing.
+// 160 words are 10,240 characters, the most any quota allows; what is longer
+// still may allocate.
 //
 //go:noinline
 func (t *shift) findLong(s string) int {
-	var long [128]uint64
+	var long [160]uint64
 	if t.words > len(long) {
-		return -1
+		return t.run(make([]uint64, t.words), s)
 	}
 	return t.run(long[:t.words], s)
 }

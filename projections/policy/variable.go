@@ -29,18 +29,16 @@ func encode(s string, wild, modern bool) (string, []variable) {
 		return s, nil
 	}
 	out := make([]byte, 0, len(s))
+	closed := strings.LastIndexByte(s, '}') // what opens after it is text; looking on would take the square of the length
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '*' && wild:
 			out = append(out, anyRun)
 		case c == '?' && wild:
 			out = append(out, anyOne)
-		case c == '$' && modern && strings.HasPrefix(s[i:], "${"):
+		case c == '$' && modern && i < closed && s[i+1] == '{':
 			name, fallback, hasFallback, size := cutVariable(s[i:])
 			switch {
-			case size == 0: // never closed: plain text
-				out = append(out, c)
-				continue
 			case !hasFallback && (name == "*" || name == "?" || name == "$"):
 				out = append(out, name[0])
 			case len(vars) == 64*64: // longer than any quota: matches nothing
@@ -59,7 +57,7 @@ func encode(s string, wild, modern bool) (string, []variable) {
 }
 
 // cutVariable reads ${key} or ${key, 'default'}: a comma, one space, single
-// quotes. Any other spelling is a key that nobody ever sets.
+// quotes. The caller knows that there is a brace to end it. Any other spelling is a key that nobody ever sets.
 func cutVariable(s string) (name, fallback string, hasFallback bool, size int) {
 	body := s[2:]
 	if comma := strings.IndexAny(body, ",}'"); comma >= 0 && strings.HasPrefix(body[comma:], ", '") {
@@ -69,9 +67,6 @@ func cutVariable(s string) (name, fallback string, hasFallback bool, size int) {
 		}
 	}
 	end := strings.IndexByte(body, '}')
-	if end < 0 {
-		return "", "", false, 0
-	}
 	return body[:end], "", false, 2 + end + 1
 }
 
