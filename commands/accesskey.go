@@ -2,14 +2,11 @@ package commands
 
 import (
 	"context"
-	"encoding/base64"
-	"io"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/keytrail/keytrail/events"
-	"github.com/keytrail/keytrail/events/seal"
 	"github.com/keytrail/keytrail/projections/answer"
 )
 
@@ -29,7 +26,7 @@ func (tx *Tx) CreateAccessKey(ctx context.Context, in *iam.CreateAccessKeyInput)
 	if err := answer.Quota("AccessKeysPerUser", len(keys), tx.quotas().AccessKeysPerUser); err != nil {
 		return nil, err
 	}
-	plain := tx.newSecret()
+	plain := tx.secret()
 	f.Secret = tx.Keys.Seal(tx.Account.ID, f.ID, "secret", plain)
 	tx.Emit(f)
 	d.SecretAccessKey = ptr(plain.Reveal())
@@ -71,15 +68,4 @@ func (tx *Tx) DeleteAccessKey(ctx context.Context, in *iam.DeleteAccessKeyInput)
 
 // newKeyID makes an access key id: a prefix and 16 of A–Z and 2–7, 80 bits of
 // chance that say nothing about the account.
-func (tx *Tx) newKeyID(prefix string) string { return prefix + tx.letters(16, base32) }
-
-const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-
-// newSecret makes the secret of an access key: 240 bits of chance.
-func (tx *Tx) newSecret() seal.Secret {
-	b := make([]byte, 30)
-	if _, err := io.ReadFull(tx.Rand, b); err != nil {
-		panic("commands: no randomness: " + err.Error())
-	}
-	return seal.NewSecret(base64.StdEncoding.EncodeToString(b))
-}
+func (tx *Tx) newKeyID(prefix string) string { return prefix + tx.letters(16, keyAlphabet) }

@@ -12,7 +12,7 @@ import (
 // CreateAccountAlias gives the account an alias, in place of any it had.
 func (tx *Tx) CreateAccountAlias(ctx context.Context, in *iam.CreateAccountAliasInput) (*iam.CreateAccountAliasOutput, error) {
 	alias := *in.AccountAlias
-	if isAccountID(alias) {
+	if digits(alias, 12) {
 		return nil, answer.InvalidInput("The account alias %s must not be a 12-digit number.", alias)
 	}
 	owner, taken := tx.World.AccountByAlias(alias)
@@ -32,13 +32,4 @@ func (tx *Tx) DeleteAccountAlias(ctx context.Context, in *iam.DeleteAccountAlias
 	}
 	tx.Emit(events.AccountAliasDeleted{Alias: *in.AccountAlias})
 	return &iam.DeleteAccountAliasOutput{}, nil
-}
-
-func isAccountID(s string) bool {
-	for _, c := range s {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(s) == 12
 }

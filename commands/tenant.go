@@ -44,7 +44,7 @@ func (tx *Tx) CreateAccount(ctx context.Context, in *CreateAccountInput) (*Creat
 		return nil, &smithy.GenericAPIError{Code: "EntityAlreadyExists", Message: fmt.Sprintf("Account %s already exists.", out.AccountID)}
 	}
 	if out.AccessKeyID == "" {
-		out.AccessKeyID = "AKIA" + tx.letters(16, keyAlphabet)
+		out.AccessKeyID = tx.newKeyID("AKIA")
 	}
 	secret := in.SecretAccessKey
 	if secret.Reveal() == "" {
