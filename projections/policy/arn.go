@@ -48,7 +48,7 @@ func newResource(s string, kind Kind, modern bool) resource {
 	r := resource{tail: newTemplate(s[at:], true, modern)}
 	head := lowerASCII(s[:at])
 	if !strings.ContainsAny(head, "*?") {
-		r.head = head
+		r.head = intern(head)
 		return r
 	}
 	r.parts = new([5]glob)

@@ -17,6 +17,7 @@ type Compiled struct {
 // that a scan reads memory in order.
 type candidate struct {
 	probe     probe
+	pairs     pairs
 	statement *statement
 	source    *Source
 	index     int32
@@ -41,7 +42,7 @@ func Compile(p *Policies) *Compiled {
 			}
 			for k := range a.Policy.statements {
 				list = append(list, candidate{
-					probe: a.Policy.probes[k], statement: &a.Policy.statements[k], source: a.Source,
+					probe: a.Policy.probes[k], pairs: a.Policy.pairs[k], statement: &a.Policy.statements[k], source: a.Source,
 					index: int32(k), layer: layer, level: uint8(level),
 				})
 			}
@@ -114,9 +115,7 @@ func (c *Compiled) Evaluate(r *Request, v *Verdict) {
 		return
 	}
 	list := c.buckets[bucket(v.q.action)]
-	for i := range list {
-		v.try(&list[i])
-	}
+	v.tryAll(list)
 	v.decide(c.shape)
 	v.explain(&c.policies, &c.policies)
 }
@@ -134,19 +133,19 @@ func (c *Compiled) EvaluateOn(r *Request, on *Policies, v *Verdict) {
 		return
 	}
 	list := c.buckets[bucket(v.q.action)]
-	for len(list) > 0 && list[0].layer == LayerSCP {
-		v.try(&list[0])
-		list = list[1:]
+	scps := 0
+	for scps < len(list) && list[scps].layer == LayerSCP {
+		scps++
 	}
+	v.tryAll(list[:scps])
 	for level, l := range on.RCPs {
 		v.scan(l, LayerRCP, level)
 	}
 	v.scan(on.Resource, LayerResource, 0)
-	for i := range list {
-		if list[i].layer != LayerRCP && list[i].layer != LayerResource {
-			v.try(&list[i])
-		}
+	for list = list[scps:]; len(list) > 0 && list[0].layer <= LayerResource; {
+		list = list[1:]
 	}
+	v.tryAll(list)
 	s, there := c.shape, shapeOf(on)
 	s.rcps, s.resource, s.trust, s.trusts = there.rcps, there.resource, there.trust, there.trusts
 	s.tooMany = s.tooMany || there.tooMany
@@ -154,8 +153,14 @@ func (c *Compiled) EvaluateOn(r *Request, on *Policies, v *Verdict) {
 	v.explain(&c.policies, on)
 }
 
-func (v *Verdict) try(c *candidate) {
-	if c.probe.may(&v.q) && v.q.applies(c.layer) {
+func (v *Verdict) tryAll(list []candidate) {
+	q := &v.q
+	acts, heads := q.acts, q.heads
+	for i := range list {
+		c := &list[i]
+		if c.probe.acts&acts == 0 || c.probe.heads&heads == 0 || q.missing(&c.pairs) || !q.applies(c.layer) {
+			continue
+		}
 		v.apply(c.statement, c.source, int(c.index), c.layer, int(c.level))
 	}
 }

@@ -119,9 +119,10 @@ func lookOperator(name string) (operator, quantifier, bool, bool) {
 // operator compares matches nothing, except dates: those are refused, and ok
 // is false.
 func newCondition(name, key string, values []string, modern bool) (c condition, ok bool) {
-	c = condition{name: name, key: key, hash: hashFold(key)}
+	c = condition{name: intern(name), key: intern(key), hash: hashFold(key)}
 	c.operator, c.quant, c.ifExists, ok = lookOperator(name)
 	for _, value := range values {
+		value = intern(value)
 		switch c.family {
 		case stringEquals, stringEqualsIgnoreCase:
 			c.text = append(c.text, newTemplate(value, false, modern))

@@ -84,12 +84,19 @@ func (q *query) begin(r *Request, p *Policies) bool {
 	q.linked = r.Principal.Type == AssumedRole && strings.Contains(r.Principal.RoleARN, ":role/aws-service-role/")
 	q.bounded = p.Boundary != nil && q.applies(LayerBoundary)
 
-	at := splitARN(r.Resource)
+	at, capitals := scanHead(r.Resource)
 	q.isARN = at >= 0
 	at = max(at, 0)
-	q.lower = appendLower(appendLower(q.lower, r.Action), r.Resource[:at])
+	q.head, q.tail = r.Resource[:at], r.Resource[at:]
+	q.lower = appendLower(q.lower, r.Action)
+	if capitals {
+		q.lower = appendLower(q.lower, q.head)
+	}
 	low := unsafe.String(unsafe.SliceData(q.lower), len(q.lower)) // lives as long as this decision
-	q.action, q.head, q.tail = low[:len(r.Action)], low[len(r.Action):], r.Resource[at:]
+	q.action = low[:len(r.Action)]
+	if capitals {
+		q.head = low[len(r.Action):]
+	}
 	q.acts = exactBit(q.action) | serviceBit(q.action)
 	q.heads = anyHead
 	if q.isARN {
@@ -108,6 +115,22 @@ func (q *query) begin(r *Request, p *Policies) bool {
 	}
 	q.same = q.account == r.Principal.Account && q.account != ""
 	return true
+}
+
+// scanHead is splitARN that also tells whether there are capitals to fold.
+func scanHead(s string) (at int, capitals bool) {
+	colons := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == ':':
+			if colons++; colons == 5 {
+				return i + 1, capitals
+			}
+		case c >= 'A' && c <= 'Z':
+			capitals = true
+		}
+	}
+	return -1, false
 }
 
 // applies reports whether a layer has a say about this kind of caller at all.
@@ -145,11 +168,15 @@ func (v *Verdict) scanOne(a *Attached, layer Layer, level int) {
 		q.broken = true
 		return
 	}
-	if p.acts&q.acts == 0 || !q.applies(layer) {
+	acts, heads := q.acts, q.heads
+	if p.acts&acts == 0 || !q.applies(layer) {
 		return
 	}
 	for i := range p.probes {
-		if p.probes[i].may(q) {
+		if probe := &p.probes[i]; probe.acts&acts == 0 || probe.heads&heads == 0 {
+			continue
+		}
+		if !q.missing(&p.pairs[i]) {
 			v.apply(&p.statements[i], a.Source, i, layer, level)
 		}
 	}

@@ -22,49 +22,51 @@ const (
 type glob struct {
 	text        string
 	first, last int32 // of the stars; first < 0: none
-	ones        bool  // text has an anyOne
-	shifts      []*shift
+	ones        *ones // nil: no anyOne in text
 }
+
+// ones are the tables for the pieces between stars that have an anyOne, in
+// order. Without tables such pieces are looked for the slow way.
+type ones struct{ shifts []shift }
+
+var slowOnes ones
 
 func newGlob(text string) glob {
 	g := globOf(text)
-	if g.ones && g.first < g.last {
-		for piece := range strings.SplitSeq(text[g.first+1:g.last], string([]byte{anyRun})) {
-			if strings.IndexByte(piece, anyOne) >= 0 {
-				g.shifts = append(g.shifts, newShift(piece))
-			}
+	if g.ones == nil || g.first == g.last {
+		return g
+	}
+	g.ones = new(ones)
+	for piece := range strings.SplitSeq(text[g.first+1:g.last], string([]byte{anyRun})) {
+		if strings.IndexByte(piece, anyOne) >= 0 {
+			g.ones.shifts = append(g.ones.shifts, newShift(piece))
 		}
 	}
 	return g
 }
 
-// globOf is newGlob without the tables that make ? cheap between stars.
+// globOf is newGlob without the tables.
 func globOf(text string) glob {
-	return glob{
-		text:  text,
-		first: int32(strings.IndexByte(text, anyRun)),
-		last:  int32(strings.LastIndexByte(text, anyRun)),
-		ones:  strings.IndexByte(text, anyOne) >= 0,
+	g := glob{text: text, first: int32(strings.IndexByte(text, anyRun)), last: -1}
+	if g.first >= 0 {
+		g.last = int32(strings.LastIndexByte(text, anyRun))
 	}
-}
-
-func (g *glob) literal() bool { return g.first < 0 && !g.ones }
-
-// everything reports whether the pattern consists of stars only.
-func (g *glob) everything() bool {
-	return g.first == 0 && strings.Trim(g.text, string([]byte{anyRun})) == ""
+	if strings.IndexByte(text, anyOne) >= 0 {
+		g.ones = &slowOnes
+	}
+	return g
 }
 
 func (g *glob) match(s string) bool {
 	if g.first < 0 {
-		if !g.ones {
+		if g.ones == nil {
 			return g.text == s
 		}
 		n := startsWith(g.text, s)
 		return n == len(s)
 	}
 	head, tail := g.text[:g.first], g.text[g.last+1:]
-	if !g.ones {
+	if g.ones == nil {
 		if len(s) < len(head)+len(tail) || s[:len(head)] != head || s[len(s)-len(tail):] != tail {
 			return false
 		}
@@ -83,7 +85,11 @@ func (g *glob) match(s string) bool {
 	if g.first == g.last {
 		return true
 	}
-	middle, shifts := g.text[g.first+1:g.last], g.shifts
+	middle := g.text[g.first+1 : g.last]
+	var shifts []shift
+	if g.ones != nil {
+		shifts = g.ones.shifts
+	}
 	for middle != "" {
 		piece := middle
 		if i := strings.IndexByte(middle, anyRun); i >= 0 {
@@ -96,7 +102,7 @@ func (g *glob) match(s string) bool {
 		}
 		var end int
 		switch {
-		case !g.ones || strings.IndexByte(piece, anyOne) < 0:
+		case g.ones == nil || strings.IndexByte(piece, anyOne) < 0:
 			if end = strings.Index(s, piece); end >= 0 {
 				end += len(piece)
 			}
@@ -179,7 +185,7 @@ type shift struct {
 	masks  []uint64
 }
 
-func newShift(piece string) *shift {
+func newShift(piece string) shift {
 	var runes []rune // the characters, -1 for ?
 	for i := 0; i < len(piece); {
 		if piece[i] == anyOne {
@@ -191,7 +197,7 @@ func newShift(piece string) *shift {
 		runes = append(runes, r)
 		i += size
 	}
-	t := &shift{words: (len(runes) + 63) / 64, length: len(runes)}
+	t := shift{words: (len(runes) + 63) / 64, length: len(runes)}
 	row := map[rune]uint16{}
 	for _, r := range runes {
 		if _, ok := row[r]; ok || r < 0 {

@@ -53,6 +53,7 @@ func (k Kind) String() string {
 type Policy struct {
 	acts       uint64 // union of the statements' probes: a policy that cannot match costs one cache line
 	probes     []probe
+	pairs      []pairs
 	statements []statement
 	kind       Kind
 	modern     bool // Version 2012-10-17: variables work

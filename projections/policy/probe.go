@@ -1,15 +1,10 @@
 package policy
 
 // probe is a quick test that a statement may match: a Bloom filter for its
-// actions, for the first five parts of its ARNs, and for pairs of neighbouring
-// letters that all its resources must have. It has no false noes, so it cannot
-// change an answer; it lets most statements pass by for the price of a cache
-// line, however many there are.
-type probe struct {
-	acts  uint64
-	heads uint64
-	pairs pairs
-}
+// actions and for the first five parts of its ARNs; pairs is another, for pairs
+// of neighbouring letters that all its resources must have. They have no false noes, so they cannot
+// change an answer; they let most statements pass by for a nanosecond or two.
+type probe struct{ acts, heads uint64 }
 
 // pairs is a set of letter pairs. 256 bits, because a resource of 60
 // characters should leave most of them unset.
@@ -22,8 +17,7 @@ func (p *pairs) add(a, b byte) {
 
 const all = ^uint64(0)
 
-func newProbe(s *statement) probe {
-	var p probe
+func newProbe(s *statement) (p probe, must pairs) {
 	for _, action := range s.exact {
 		p.acts |= exactBit(action)
 	}
@@ -35,24 +29,24 @@ func newProbe(s *statement) probe {
 	}
 	if s.anywhere || s.notResource {
 		p.heads = all
-		return p
+		return p, pairs{}
 	}
-	p.pairs = pairs{all, all, all, all}
+	must = pairs{all, all, all, all}
 	for i := range s.resources {
 		r := &s.resources[i]
 		if r.none {
 			continue
 		}
 		p.heads |= headBit(r)
-		var must pairs
+		var has pairs
 		if !r.any {
-			must = literalPairs(r.tail.text)
+			has = literalPairs(r.tail.text)
 		}
 		for k := range must {
-			p.pairs[k] &= must[k]
+			must[k] &= has[k]
 		}
 	}
-	return p
+	return p, must
 }
 
 // exactBit is one of the low 32 bits for an action, serviceBit one of the high
@@ -117,18 +111,18 @@ func load(s string) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// may reports whether the statement may match. The pairs of the request are
-// made only once there are enough statements to pay for it.
-func (p *probe) may(q *query) bool {
-	if p.acts&q.acts == 0 || p.heads&q.heads == 0 {
-		return false
-	}
-	if q.passed++; q.passed <= 4 {
-		return true
-	}
+// wanted is how many statements must come as far as their resources before the
+// pairs of the request are worth making.
+const wanted = 4
+
+// missing reports whether the resource lacks a pair that the statement needs.
+func (q *query) missing(must *pairs) bool {
 	if !q.hasPairs {
+		if q.passed++; q.passed <= wanted {
+			return false
+		}
 		q.hasPairs = true
 		q.pairs = literalPairs(q.tail)
 	}
-	return p.pairs[0]&^q.pairs[0]|p.pairs[1]&^q.pairs[1]|p.pairs[2]&^q.pairs[2]|p.pairs[3]&^q.pairs[3] == 0
+	return must[0]&^q.pairs[0]|must[1]&^q.pairs[1]|must[2]&^q.pairs[2]|must[3]&^q.pairs[3] != 0
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"sort"
 	"strings"
+	"unique"
 )
 
 // statement is compiled. It applies when principal, action, resource and all
@@ -19,39 +20,88 @@ type statement struct {
 	anywhere               bool // trust policies have no resource
 }
 
+// intern keeps one copy of equal strings, so that policies share what they
+// have in common and none keeps its whole document alive.
+func intern(s string) string { return unique.Make(s).Value() }
+
+// compile lays what a decision reads side by side: the parts of all statements
+// of a policy are in one array each.
 func (d *source) compile(kind Kind) (*Policy, error) {
 	p := &Policy{
 		kind:       kind,
 		modern:     d.modern(),
 		probes:     make([]probe, len(d.statements)),
+		pairs:      make([]pairs, len(d.statements)),
 		statements: make([]statement, len(d.statements)),
 	}
+	var parts parts
 	for i := range d.statements {
-		d.statements[i].compile(&p.statements[i], kind, d.modern())
-		p.probes[i] = newProbe(&p.statements[i])
+		parts.add(&d.statements[i], kind, d.modern())
+	}
+	for i := range d.statements {
+		s := &p.statements[i]
+		d.statements[i].compile(s, &parts, kind, d.modern())
+		p.probes[i], p.pairs[i] = newProbe(s)
 		p.acts |= p.probes[i].acts
 	}
 	return p, nil
 }
 
-func (s *sourceStatement) compile(c *statement, kind Kind, modern bool) {
-	c.sid, c.notAction, c.notResource, c.anywhere = s.sid, s.notAction, s.notResource, !s.hasResource
+// parts are the arrays that the statements of a policy share.
+type parts struct {
+	exact     []string
+	globs     []glob
+	resources []resource
+	counts    [][3]int // of each statement
+	taken     int
+}
+
+func (p *parts) add(s *sourceStatement, kind Kind, modern bool) {
+	exact, globs := len(p.exact), len(p.globs)
+	for _, action := range s.actions {
+		if action = lowerASCII(action); strings.ContainsAny(action, "*?") {
+			text, _ := encode(action, true, false)
+			p.globs = append(p.globs, newGlob(text))
+		} else {
+			p.exact = append(p.exact, intern(action))
+		}
+	}
+	sort.Strings(p.exact[exact:])
+	for _, r := range s.resources {
+		p.resources = append(p.resources, newResource(r, kind, modern))
+	}
+	p.counts = append(p.counts, [3]int{len(p.exact) - exact, len(p.globs) - globs, len(s.resources)})
+}
+
+// take cuts off the parts of the next statement.
+func (p *parts) take(s *statement) {
+	if p.taken == 0 {
+		p.exact, p.globs, p.resources = exactly(p.exact), exactly(p.globs), exactly(p.resources)
+	}
+	n := p.counts[p.taken]
+	p.taken++
+	s.exact, p.exact = p.exact[:n[0]:n[0]], p.exact[n[0]:]
+	s.globs, p.globs = p.globs[:n[1]:n[1]], p.globs[n[1]:]
+	s.resources, p.resources = p.resources[:n[2]:n[2]], p.resources[n[2]:]
+}
+
+// exactly copies a list into an array of its size.
+func exactly[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]T, len(list))
+	copy(out, list)
+	return out
+}
+
+func (s *sourceStatement) compile(c *statement, parts *parts, kind Kind, modern bool) {
+	c.sid, c.notAction, c.notResource, c.anywhere = intern(s.sid), s.notAction, s.notResource, !s.hasResource
 	c.effect = ExplicitDeny
 	if s.effect == "Allow" {
 		c.effect = Allow
 	}
-	for _, action := range s.actions {
-		if action = lowerASCII(action); strings.ContainsAny(action, "*?") {
-			text, _ := encode(action, true, false)
-			c.globs = append(c.globs, newGlob(text))
-		} else {
-			c.exact = append(c.exact, action)
-		}
-	}
-	sort.Strings(c.exact)
-	for _, r := range s.resources {
-		c.resources = append(c.resources, newResource(r, kind, modern))
-	}
+	parts.take(c)
 	for _, k := range s.conditions {
 		condition, _ := newCondition(k.operator, k.key, k.values, modern) // checked when parsed
 		c.conditions = append(c.conditions, condition)
@@ -59,8 +109,10 @@ func (s *sourceStatement) compile(c *statement, kind Kind, modern bool) {
 	if kind != Trust && kind != Resource { // an RCP names everybody, always
 		return
 	}
-	c.principals = &principals{not: s.notPrincipal, asWritten: s.principals}
+	c.principals = &principals{not: s.notPrincipal}
 	for _, ref := range s.principals {
+		ref.Value = intern(ref.Value)
+		c.principals.asWritten = append(c.principals.asWritten, ref)
 		n, everyone, _ := readPrincipal(ref, kind)
 		if everyone {
 			c.principals.everyone = true

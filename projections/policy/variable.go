@@ -18,7 +18,7 @@ type variable struct {
 // is never read as a wildcard or as another variable.
 type template struct {
 	glob
-	vars []variable
+	vars *[]variable // nil: none
 }
 
 // encode cuts s. Wild tells whether * and ? are wildcards, modern whether ${
@@ -26,7 +26,7 @@ type template struct {
 func encode(s string, wild, modern bool) (string, []variable) {
 	var vars []variable
 	if strings.IndexAny(s, "*?$") < 0 {
-		return s, nil
+		return intern(s), nil
 	}
 	out := make([]byte, 0, len(s))
 	closed := strings.LastIndexByte(s, '}') // what opens after it is text; looking on would take the square of the length
@@ -53,7 +53,7 @@ func encode(s string, wild, modern bool) (string, []variable) {
 			out = append(out, c)
 		}
 	}
-	return string(out), vars
+	return intern(string(out)), vars
 }
 
 // cutVariable reads ${key} or ${key, 'default'}: a comma, one space, single
@@ -79,7 +79,7 @@ func templateOf(text string, vars []variable) template {
 	if vars == nil {
 		return template{glob: newGlob(text)}
 	}
-	return template{glob: glob{text: text}, vars: vars}
+	return template{glob: glob{text: text}, vars: &vars}
 }
 
 // match reports whether s fits. A variable that cannot be resolved fits nothing.
@@ -105,7 +105,7 @@ func (t *template) expand(q *query) (string, bool) {
 			out = append(out, text...)
 			break
 		}
-		v := &t.vars[int(text[i+1]&63)<<6|int(text[i+2]&63)]
+		v := &(*t.vars)[int(text[i+1]&63)<<6|int(text[i+2]&63)]
 		value, ok := v.resolve(q.context)
 		if !ok {
 			return "", false
