@@ -101,7 +101,7 @@ func Start(cfg Config) (*Engine, error) {
 		e.passwords[a.Name] = rand.Text() + rand.Text()
 	}
 	if err := e.configure(); err != nil {
-		return nil, fmt.Errorf("engine: configuration: %w", err)
+		return nil, fmt.Errorf("engine: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
@@ -221,6 +221,9 @@ func (e *Engine) supervise(ctx context.Context) {
 
 // run is one life of the process: it returns when the process has ended.
 func (e *Engine) run(ctx context.Context) error {
+	if err := e.configure(); err != nil { // each time: somebody else may have tried to use the directory
+		return err
+	}
 	p, err := spawn(e.cfg)
 	if err != nil {
 		return err
@@ -315,5 +318,12 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := strings.Split(strings.TrimSpace(string(l.last)), "\n")
+	for _, line := range all { // a crash begins with its reason and ends with registers
+		for _, reason := range []string{"SIG", "panic:", "fatal error:"} {
+			if strings.HasPrefix(line, reason) {
+				return line
+			}
+		}
+	}
 	return strings.Join(all[max(0, len(all)-3):], " | ")
 }
