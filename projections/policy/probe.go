@@ -18,12 +18,7 @@ func (p *pairs) add(a, b byte) {
 const all = ^uint64(0)
 
 func newProbe(s *statement) (p probe, must pairs) {
-	for _, action := range s.exact {
-		p.acts |= exactBit(action)
-	}
-	for i := range s.globs {
-		p.acts |= serviceBit(s.globs[i].text)
-	}
+	p.acts = actBits(s)
 	if s.notAction {
 		p.acts = all
 	}
@@ -48,6 +43,19 @@ func newProbe(s *statement) (p probe, must pairs) {
 	}
 	return p, must
 }
+
+// actBits is the filter for the actions a statement lists.
+func actBits(s *statement) (acts uint64) {
+	for _, action := range s.exact {
+		acts |= exactBit(action)
+	}
+	for i := range s.globs {
+		acts |= serviceBit(s.globs[i].text)
+	}
+	return acts
+}
+
+const exactBits = 1<<32 - 1
 
 // exactBit is one of the low 32 bits for an action, serviceBit one of the high
 // ones for its service; a request has both set.

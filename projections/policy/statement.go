@@ -9,6 +9,7 @@ import (
 // statement is compiled. It applies when principal, action, resource and all
 // conditions do.
 type statement struct {
+	acts                   uint64 // as in the probe: whether exact or globs are worth a look
 	sid                    string
 	exact                  []string // actions without wildcard, in small letters, sorted
 	globs                  []glob
@@ -42,6 +43,7 @@ func (d *source) compile(kind Kind) (*Policy, error) {
 		s := &p.statements[i]
 		d.statements[i].compile(s, &parts, kind, d.modern())
 		p.probes[i], p.pairs[i] = newProbe(s)
+		s.acts = actBits(s)
 		p.acts |= p.probes[i].acts
 	}
 	return p, nil
@@ -166,7 +168,9 @@ func (s *statement) action(q *query) bool {
 }
 
 func (s *statement) listsAction(q *query) bool {
-	if len(s.exact) < 8 {
+	if s.acts&q.acts&exactBits == 0 {
+		// none of them: their text need not be fetched
+	} else if len(s.exact) < 8 {
 		for _, action := range s.exact {
 			if action == q.action {
 				return true
@@ -174,6 +178,9 @@ func (s *statement) listsAction(q *query) bool {
 		}
 	} else if i := sort.SearchStrings(s.exact, q.action); i < len(s.exact) && s.exact[i] == q.action {
 		return true
+	}
+	if s.acts&q.acts&^exactBits == 0 {
+		return false
 	}
 	for i := range s.globs {
 		if s.globs[i].match(q.action) {
