@@ -143,10 +143,6 @@ func errorCode(err error) (code, message string) {
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		var wire interface{ APICode() (code, message string) }
-		if errors.As(err, &wire) {
-			return wire.APICode()
-		}
 		return "InternalFailure", ""
 	}
 	t := reflect.TypeOf(api).Elem()

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/keytrail/keytrail/commands"
 	"github.com/keytrail/keytrail/events"
 	"github.com/keytrail/keytrail/events/journal"
@@ -110,7 +112,7 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 		return g.internal(r, err)
 	}
 	if err := t.authenticate(ctx); err != nil {
-		var theirs interface{ ErrorCode() string }
+		var theirs smithy.APIError
 		if !errors.As(err, &theirs) {
 			return g.internal(r, err)
 		}

@@ -154,10 +154,16 @@ func prove(s journal.Stream, signed []byte, key string, next func() ([]journal.M
 	return p, nil
 }
 
+// readAll reads a stream up to where it ends now: reading a running server's
+// log is itself recorded in it.
 func readAll(ctx context.Context, log journal.Log, s journal.Stream) func() ([]journal.Message, error) {
 	var after uint64
+	end, err := log.End(ctx, s)
 	return func() ([]journal.Message, error) {
-		messages, err := log.Read(ctx, s, after, 1000)
+		if err != nil || after >= end {
+			return nil, err
+		}
+		messages, err := log.Read(ctx, s, after, int(min(1000, end-after)))
 		if len(messages) > 0 {
 			after = messages[len(messages)-1].Seq
 		}

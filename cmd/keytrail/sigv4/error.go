@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+
+	"github.com/aws/smithy-go"
 )
 
 // Error is a refused signature. Code and Message are those of AWS's Query
@@ -15,6 +17,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Error is a smithy.APIError, like every error a client may see.
+func (e *Error) ErrorCode() string             { return e.Code }
+func (e *Error) ErrorMessage() string          { return e.Message }
+func (e *Error) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
 
 const noMatch = "The request signature we calculated does not match the signature you provided. " +
 	"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
