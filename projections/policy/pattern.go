@@ -106,6 +106,8 @@ func (g *glob) match(s string) bool {
 			if end = strings.Index(s, piece); end >= 0 {
 				end += len(piece)
 			}
+		case !hasRuns(piece, s):
+			end = -1
 		case len(shifts) > 0:
 			end = shifts[0].find(s)
 			shifts = shifts[1:]
@@ -116,6 +118,25 @@ func (g *glob) match(s string) bool {
 			return false
 		}
 		s = s[end:]
+	}
+	return true
+}
+
+// hasRuns reports whether the letters between the ? of a piece are in s at all,
+// in order. Mostly they are not, and looking for letters is much the cheapest.
+func hasRuns(piece, s string) bool {
+	for piece != "" {
+		run := piece
+		if i := strings.IndexByte(piece, anyOne); i >= 0 {
+			run, piece = piece[:i], piece[i+1:]
+		} else {
+			piece = ""
+		}
+		at := strings.Index(s, run)
+		if at < 0 {
+			return false
+		}
+		s = s[at+len(run):]
 	}
 	return true
 }
@@ -229,12 +250,26 @@ func newShift(piece string) shift {
 }
 
 func (t *shift) find(s string) int {
-	var short [8]uint64
-	state := short[:]
-	if t.words > len(state) {
+	if t.words > 1 {
 		return t.findLong(s)
 	}
-	return t.run(state[:t.words], s)
+	accept, state := uint64(1)<<(t.length-1), uint64(0)
+	for at := 0; at < len(s); {
+		var row uint16
+		if c := s[at]; c < utf8.RuneSelf {
+			row = t.ascii[c]
+			at++
+		} else {
+			var size int
+			row, size = t.wide(s[at:])
+			at += size
+		}
+		state = (state<<1 | 1) & t.masks[row]
+		if state&accept != 0 {
+			return at
+		}
+	}
+	return -1
 }
 
 // findLong has its own frame so that the usual case need not clear a big one.
@@ -253,16 +288,14 @@ func (t *shift) findLong(s string) int {
 func (t *shift) run(state []uint64, s string) int {
 	accept := uint64(1) << ((t.length - 1) % 64)
 	for at := 0; at < len(s); {
-		row := uint16(0)
+		var row uint16
 		if c := s[at]; c < utf8.RuneSelf {
 			row = t.ascii[c]
 			at++
 		} else {
-			r, size := utf8.DecodeRuneInString(s[at:])
+			var size int
+			row, size = t.wide(s[at:])
 			at += size
-			if r != utf8.RuneError || size > 1 { // a broken byte is a character that only ? takes
-				row = t.row(r)
-			}
 		}
 		masks := t.masks[int(row)*t.words:][:len(state)]
 		carry := uint64(1)
@@ -277,10 +310,16 @@ func (t *shift) run(state []uint64, s string) int {
 	return -1
 }
 
-func (t *shift) row(r rune) uint16 {
+// wide is the row of a character past ASCII, and its size. A broken byte is a
+// character that only ? takes.
+func (t *shift) wide(s string) (row uint16, size int) {
+	r, size := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && size == 1 {
+		return 0, 1
+	}
 	i := sort.Search(len(t.others), func(i int) bool { return t.others[i] >= r })
 	if i < len(t.others) && t.others[i] == r {
-		return t.rows[i]
+		return t.rows[i], size
 	}
-	return 0
+	return 0, size
 }
