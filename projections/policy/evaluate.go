@@ -320,8 +320,7 @@ func (q *query) grantOrDeny(v *Verdict, s shape) (Effect, Layer) {
 		}
 	}
 
-	identity := v.Layers[LayerIdentity] == Allow || p.Type == Account ||
-		p.Type == FederatedUser && strings.HasSuffix(p.UserARN, ":root")
+	identity := v.Layers[LayerIdentity] == Allow || p.Type == Account || p.ofRoot()
 	boundary := v.Layers[LayerBoundary] == Allow || v.Layers[LayerBoundary] == Absent
 	session := v.Layers[LayerSession] == Allow ||
 		// A federated user without session policy may do nothing; a role may.

@@ -204,6 +204,7 @@ type shift struct {
 	others []rune                // sorted; characters past ASCII
 	rows   []uint16              // their rows
 	masks  []uint64
+	direct *[utf8.RuneSelf]uint64 // masks by character, when one word is enough
 }
 
 func newShift(piece string) shift {
@@ -246,6 +247,12 @@ func newShift(piece string) shift {
 			t.masks[k*t.words+i/64] |= bit
 		}
 	}
+	if t.words == 1 {
+		t.direct = new([utf8.RuneSelf]uint64)
+		for c, row := range t.ascii {
+			t.direct[c] = t.masks[row]
+		}
+	}
 	return t
 }
 
@@ -253,18 +260,16 @@ func (t *shift) find(s string) int {
 	if t.words > 1 {
 		return t.findLong(s)
 	}
-	accept, state := uint64(1)<<(t.length-1), uint64(0)
+	accept, state, direct := uint64(1)<<(t.length-1), uint64(0), t.direct
 	for at := 0; at < len(s); {
-		var row uint16
 		if c := s[at]; c < utf8.RuneSelf {
-			row = t.ascii[c]
+			state = (state<<1 | 1) & direct[c]
 			at++
 		} else {
-			var size int
-			row, size = t.wide(s[at:])
+			row, size := t.wide(s[at:])
+			state = (state<<1 | 1) & t.masks[row]
 			at += size
 		}
-		state = (state<<1 | 1) & t.masks[row]
 		if state&accept != 0 {
 			return at
 		}

@@ -152,6 +152,11 @@ func (n *named) entity(p *Principal) grant {
 	return 0
 }
 
+// ofRoot reports a federated session that the root user asked for.
+func (p *Principal) ofRoot() bool {
+	return p.Type == FederatedUser && strings.HasSuffix(p.UserARN, ":root")
+}
+
 // cover says as whom the statement applies to the caller; 0: not at all.
 func (s *principals) cover(p *Principal, effect Effect, bounded bool) grant {
 	if s.not {
@@ -194,6 +199,9 @@ func (s *principals) coverRest(p *Principal, effect Effect, bounded bool) grant 
 		need = grantAccount | grantDirect
 	case AssumedRole, FederatedUser:
 		need = grantAccount | grantRole | grantDirect
+		if p.ofRoot() {
+			need = grantAccount | grantDirect // root and the account have one name
+		}
 	}
 	if (s.everyone || as&need == need) && !bounded {
 		return 0

@@ -197,8 +197,10 @@ func (r *reference) names() map[string]string {
 		n["AWS "+w.UniqueID] = "role"
 		n["AWS "+w.ARN] = "direct"
 	case policy.FederatedUser:
-		n["AWS "+w.UserARN] = "role"
-		n["AWS "+w.UniqueID] = "role"
+		if !strings.HasSuffix(w.UserARN, ":root") { // root is the account
+			n["AWS "+w.UserARN] = "role"
+			n["AWS "+w.UniqueID] = "role"
+		}
 		n["AWS "+w.ARN] = "direct"
 	case policy.Service:
 		n["Service "+w.ARN] = "direct"
@@ -265,6 +267,9 @@ func (r *reference) principal(st object) string {
 		policy.Federated:     {"direct"},
 		policy.Anonymous:     {"direct"},
 	}[r.who.Type] {
+		if layer == "role" && strings.HasSuffix(r.who.UserARN, ":root") {
+			continue // no user between the account and the session
+		}
 		if !hits[layer] {
 			return "direct"
 		}
