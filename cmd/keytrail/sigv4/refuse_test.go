@@ -1,12 +1,17 @@
 package sigv4
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/keytrail/keytrail/events/seal"
 )
@@ -188,12 +193,18 @@ func TestClaimedHash(t *testing.T) {
 	if verify(signed(testNow), []byte("Action=DeleteUser"), testNow, Scope{}) == nil {
 		t.Error("another body verifies")
 	}
-	// The client put the special word into the canonical request itself.
-	r := signed(testNow)
-	r.Header.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
-	Sign(r, []byte("whatever"), testCreds, "iam", "us-east-1", testNow)
-	if verify(r, testBody, testNow, Scope{}) == nil {
-		t.Error("an unsigned body verifies")
+	// The client signed its claim in place of a hash, as S3 would take it.
+	for _, claim := range []string{"UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"} {
+		r, _ := http.NewRequest("POST", "http://iam.amazonaws.com/", bytes.NewReader(testBody))
+		r.Header.Set("X-Amz-Content-Sha256", claim)
+		err := v4.NewSigner().SignHTTP(context.Background(), aws.Credentials{AccessKeyID: testCreds.KeyID, SecretAccessKey: exampleSecret}, r, claim, "iam", "us-east-1", testNow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.RequestURI = "/"
+		if verify(r, testBody, testNow, Scope{}) == nil {
+			t.Errorf("a body signed as %s verifies", claim)
+		}
 	}
 }
 

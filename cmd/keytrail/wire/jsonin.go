@@ -13,16 +13,15 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-const maxDepth = 32 // of nested JSON; the deepest published input has 7
-
 // jsonDecoder reads JSON 1.1 token by token straight into an SDK struct. What
 // encoding/json lets pass is refused: names given twice or in another case,
-// unknown names, text that is not UTF-8, anything after the end.
+// unknown names, text that is not UTF-8, anything after the end. It goes only
+// as deep as the input's type: what no member wants is refused where it starts,
+// and no input type holds itself (a test looks).
 type jsonDecoder struct {
-	b     []byte
-	at    int
-	depth int
-	path  []string
+	b    []byte
+	at   int
+	path []string
 }
 
 func serialization(message string) error {
@@ -133,10 +132,6 @@ func (d *jsonDecoder) value(n *node, v reflect.Value) error {
 		return d.unexpected()
 	}
 
-	if d.depth++; d.depth > maxDepth {
-		return serialization("The document is nested too deeply")
-	}
-	defer func() { d.depth-- }()
 	switch n.kind {
 	case structKind:
 		return d.object(func(name string) error {

@@ -73,6 +73,13 @@ func TestConstraintTexts(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", c.op, got, c.want)
 		}
 	}
+	// Lengths are characters: 128 of two bytes each fit a tag key, 129 do not.
+	for n, ok := range map[int]bool{128: true, 129: false} {
+		in := &iam.CreateUserInput{UserName: aws.String("bob"), Tags: []iamtypes.Tag{{Key: aws.String(strings.Repeat("é", n)), Value: aws.String("")}}}
+		if err := mustLookup(t, "iam", "CreateUser").Check(in); (err == nil) != ok {
+			t.Errorf("%d é: %v", n, err)
+		}
+	}
 	if mustLookup(t, "iam", "CreateUser").Check(&iam.GetUserInput{}) == nil {
 		t.Error("another operation's input passes")
 	}

@@ -280,11 +280,15 @@ func TestRefusedJSON(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	deep := strings.Repeat(`{"a":`, 40)
-	_, err := decode(postJSON("StartQuery", `{"QueryParameters":`+strings.Repeat("[", 40)))
-	wantError(t, "deep list", "cloudtrail", err, "SerializationException", "")
-	_, err = decode(postJSON("StartQuery", deep))
-	wantError(t, "deep object", "cloudtrail", err, "SerializationException", "")
+	// Depth: refused at the first level no type has, however deep it goes on.
+	for _, body := range []string{strings.Repeat(`{"LookupAttributes":[`, 10_000), `{"LookupAttributes":` + strings.Repeat("[", 100_000), `{"NextToken":` + strings.Repeat(`{"a":`, 30_000)} {
+		if allocs := testing.AllocsPerRun(1, func() {
+			_, err := decode(postJSON("LookupEvents", body))
+			wantError(t, body[:30], "cloudtrail", err, "SerializationException", "")
+		}); allocs > 200 {
+			t.Errorf("%s…: %v allocations", body[:30], allocs)
+		}
+	}
 
 	for name, change := range map[string]func(r *http.Request){
 		"unknown operation": func(r *http.Request) { r.Header.Set("X-Amz-Target", "CloudTrail_20131101.Foo") },
@@ -312,5 +316,36 @@ func TestUnescape(t *testing.T) {
 		if std, _ := url.QueryUnescape(raw); err != nil || got != want || got != std {
 			t.Errorf("%q: got %q, want %q (net/url %q) %v", raw, got, want, std, err)
 		}
+	}
+}
+
+// No input type holds itself, so that what a decoder follows is finite.
+func TestInputsAreFinite(t *testing.T) {
+	deepest := 0
+	for name := range clients {
+		for _, op := range Operations(name) {
+			var walk func(n *node, on []*node)
+			walk = func(n *node, on []*node) {
+				if n == nil {
+					return
+				}
+				deepest = max(deepest, len(on))
+				for _, o := range on {
+					if o == n {
+						t.Fatalf("%s.%s: %v holds itself", name, op.Name, n.typ)
+					}
+				}
+				on = append(on, n)
+				walk(n.elem, on)
+				walk(n.key, on)
+				for _, f := range n.fields {
+					walk(f.node, on)
+				}
+			}
+			walk(op.input(), nil)
+		}
+	}
+	if deepest > 12 {
+		t.Errorf("an input is %d types deep", deepest)
 	}
 }
