@@ -1,0 +1,495 @@
+package projections_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/keytrail/keytrail/commands"
+	"github.com/keytrail/keytrail/events"
+	"github.com/keytrail/keytrail/events/seal"
+	"github.com/keytrail/keytrail/projections"
+	"github.com/keytrail/keytrail/projections/policy"
+)
+
+const home = "111122223333"
+
+// history is a World and the messages it came from.
+type history struct {
+	world *projections.World
+	log   [][]byte // IDENTITY, message by message
+	rand  *rand.ChaCha8
+	keys  *seal.Keyring
+	now   time.Time
+}
+
+func newHistory() *history {
+	h := &history{world: &projections.World{}, rand: rand.NewChaCha8([32]byte{3}), keys: seal.New(), now: time.Date(2026, 11, 22, 8, 0, 0, 1, time.UTC)}
+	h.append([]events.Event{events.AccountCreated{ID: home, Name: "main"}})
+	return h
+}
+
+// append writes facts as the journal does, and folds what was written.
+func (h *history) append(facts []events.Event) {
+	h.now = h.now.Add(time.Second)
+	batch := []byte{'['}
+	for i, f := range facts {
+		if i > 0 {
+			batch = append(batch, ',')
+		}
+		data, err := json.Marshal(f)
+		if err != nil {
+			panic(err)
+		}
+		batch = events.Append(batch, &events.Header{ID: fmt.Sprint(len(h.log), "-", i), Partition: "aws", Account: home, Type: f.Type(), Time: h.now}, data)
+	}
+	h.log = append(h.log, append(batch, ']'))
+	h.world.Apply(events.Unit{Seq: h.world.Seq + 1, Account: home, Time: h.now, Facts: facts})
+}
+
+// replayed is the World that comes from the log alone.
+func (h *history) replayed(t interface{ Fatal(...any) }) *projections.World {
+	w := &projections.World{}
+	for i, batch := range h.log {
+		u, err := events.DecodeUnit(uint64(i+1), home, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Apply(u)
+	}
+	return w
+}
+
+func (h *history) account() *projections.Account {
+	a, _ := h.world.Account(home)
+	return a
+}
+
+// try gives a command; it is refused or changes the World.
+func try[I, O any](h *history, command func(*commands.Tx, context.Context, I) (O, error), in I) error {
+	a := h.account()
+	tx := &commands.Tx{
+		World: h.world, Account: a, Now: h.now, Rand: h.rand, Keys: h.keys,
+		Caller: &projections.Caller{Type: projections.Root, Account: a, ARN: a.RootARN(), UserID: home},
+	}
+	if _, err := command(tx, context.Background(), in); err != nil {
+		return err
+	}
+	if len(tx.Facts) > 0 {
+		h.append(tx.Facts)
+	}
+	return nil
+}
+
+const (
+	allow1 = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:List*","Resource":"*"}]}`
+	allow2 = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:Get*","Resource":"*"}]}`
+)
+
+func trusting(arn string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + arn + `"},"Action":"sts:AssumeRole"}]}`
+}
+
+func policyARN(name string) *string { return new("arn:aws:iam::" + home + ":policy/" + name) }
+
+// step gives one random command. There are few names, some of them the same
+// but for case, so that most commands meet something.
+func (h *history) step(t *rapid.T) {
+	pick := func(what string, from ...string) *string { return new(rapid.SampledFrom(from).Draw(t, what)) }
+	user := func() *string { return pick("user", "a", "A", "b", "c") }
+	group := func() *string { return pick("group", "g", "G", "h") }
+	role := func() *string { return pick("role", "r", "R", "q") }
+	profile := func() *string { return pick("profile", "p", "P", "o") }
+	inline := func() *string { return pick("inline", "i", "I", "j") }
+	named := func() *string { return pick("policy", "x", "X", "y") }
+	arn := func() *string {
+		return pick("arn", *policyARN("x"), *policyARN("y"), *policyARN("X"), "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/AWSDenyAll")
+	}
+	document := func() *string { return pick("document", allow1, allow2) }
+	trust := func() *string {
+		return pick("trust", trusting("arn:aws:iam::"+home+":root"), trusting("arn:aws:iam::"+home+":user/a"), trusting("arn:aws:iam::"+home+":role/q"))
+	}
+	path := func() *string { return pick("path", "/", "/x/", "/x/y/") }
+	tags := func() []types.Tag {
+		return []types.Tag{{Key: pick("key", "k", "K", "l"), Value: pick("value", "1", "2")}}
+	}
+	keys := func() []string { return []string{*pick("key", "k", "K", "l")} }
+	version := func() *string { return pick("version", "v1", "v2", "v3") }
+	key := func(user string) *string {
+		if u, ok := h.account().User(user); ok && len(u.Keys) > 0 {
+			return &u.Keys[rapid.IntRange(0, len(u.Keys)-1).Draw(t, "key")]
+		}
+		return new("AKIAQEAAAAAAAAAAAAAA")
+	}
+
+	type tx = commands.Tx
+	all := []func() error{
+		func() error {
+			return try(h, (*tx).CreateUser, &iam.CreateUserInput{UserName: user(), Path: path(), Tags: tags()})
+		},
+		func() error {
+			return try(h, (*tx).CreateUser, &iam.CreateUserInput{UserName: user(), PermissionsBoundary: arn()})
+		},
+		func() error {
+			return try(h, (*tx).UpdateUser, &iam.UpdateUserInput{UserName: user(), NewUserName: user(), NewPath: path()})
+		},
+		func() error { return try(h, (*tx).DeleteUser, &iam.DeleteUserInput{UserName: user()}) },
+		func() error { return try(h, (*tx).TagUser, &iam.TagUserInput{UserName: user(), Tags: tags()}) },
+		func() error { return try(h, (*tx).UntagUser, &iam.UntagUserInput{UserName: user(), TagKeys: keys()}) },
+		func() error {
+			return try(h, (*tx).AttachUserPolicy, &iam.AttachUserPolicyInput{UserName: user(), PolicyArn: arn()})
+		},
+		func() error {
+			return try(h, (*tx).DetachUserPolicy, &iam.DetachUserPolicyInput{UserName: user(), PolicyArn: arn()})
+		},
+		func() error {
+			return try(h, (*tx).PutUserPolicy, &iam.PutUserPolicyInput{UserName: user(), PolicyName: inline(), PolicyDocument: document()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteUserPolicy, &iam.DeleteUserPolicyInput{UserName: user(), PolicyName: inline()})
+		},
+		func() error {
+			return try(h, (*tx).PutUserPermissionsBoundary, &iam.PutUserPermissionsBoundaryInput{UserName: user(), PermissionsBoundary: arn()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteUserPermissionsBoundary, &iam.DeleteUserPermissionsBoundaryInput{UserName: user()})
+		},
+		func() error { return try(h, (*tx).CreateAccessKey, &iam.CreateAccessKeyInput{UserName: user()}) },
+		func() error { return try(h, (*tx).CreateAccessKey, &iam.CreateAccessKeyInput{}) },
+		func() error {
+			u := user()
+			return try(h, (*tx).UpdateAccessKey, &iam.UpdateAccessKeyInput{UserName: u, AccessKeyId: key(*u), Status: types.StatusType(*pick("status", "Active", "Inactive"))})
+		},
+		func() error {
+			u := user()
+			return try(h, (*tx).DeleteAccessKey, &iam.DeleteAccessKeyInput{UserName: u, AccessKeyId: key(*u)})
+		},
+		func() error { return try(h, (*tx).CreateGroup, &iam.CreateGroupInput{GroupName: group()}) },
+		func() error {
+			return try(h, (*tx).UpdateGroup, &iam.UpdateGroupInput{GroupName: group(), NewGroupName: group(), NewPath: path()})
+		},
+		func() error { return try(h, (*tx).DeleteGroup, &iam.DeleteGroupInput{GroupName: group()}) },
+		func() error {
+			return try(h, (*tx).AddUserToGroup, &iam.AddUserToGroupInput{GroupName: group(), UserName: user()})
+		},
+		func() error {
+			return try(h, (*tx).RemoveUserFromGroup, &iam.RemoveUserFromGroupInput{GroupName: group(), UserName: user()})
+		},
+		func() error {
+			return try(h, (*tx).AttachGroupPolicy, &iam.AttachGroupPolicyInput{GroupName: group(), PolicyArn: arn()})
+		},
+		func() error {
+			return try(h, (*tx).DetachGroupPolicy, &iam.DetachGroupPolicyInput{GroupName: group(), PolicyArn: arn()})
+		},
+		func() error {
+			return try(h, (*tx).PutGroupPolicy, &iam.PutGroupPolicyInput{GroupName: group(), PolicyName: inline(), PolicyDocument: document()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteGroupPolicy, &iam.DeleteGroupPolicyInput{GroupName: group(), PolicyName: inline()})
+		},
+		func() error {
+			return try(h, (*tx).CreateRole, &iam.CreateRoleInput{RoleName: role(), AssumeRolePolicyDocument: trust(), Tags: tags()})
+		},
+		func() error {
+			return try(h, (*tx).UpdateRole, &iam.UpdateRoleInput{RoleName: role(), Description: path()})
+		},
+		func() error {
+			return try(h, (*tx).UpdateRoleDescription, &iam.UpdateRoleDescriptionInput{RoleName: role(), Description: path()})
+		},
+		func() error {
+			return try(h, (*tx).UpdateAssumeRolePolicy, &iam.UpdateAssumeRolePolicyInput{RoleName: role(), PolicyDocument: trust()})
+		},
+		func() error { return try(h, (*tx).DeleteRole, &iam.DeleteRoleInput{RoleName: role()}) },
+		func() error { return try(h, (*tx).TagRole, &iam.TagRoleInput{RoleName: role(), Tags: tags()}) },
+		func() error { return try(h, (*tx).UntagRole, &iam.UntagRoleInput{RoleName: role(), TagKeys: keys()}) },
+		func() error {
+			return try(h, (*tx).AttachRolePolicy, &iam.AttachRolePolicyInput{RoleName: role(), PolicyArn: arn()})
+		},
+		func() error {
+			return try(h, (*tx).DetachRolePolicy, &iam.DetachRolePolicyInput{RoleName: role(), PolicyArn: arn()})
+		},
+		func() error {
+			return try(h, (*tx).PutRolePolicy, &iam.PutRolePolicyInput{RoleName: role(), PolicyName: inline(), PolicyDocument: document()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteRolePolicy, &iam.DeleteRolePolicyInput{RoleName: role(), PolicyName: inline()})
+		},
+		func() error {
+			return try(h, (*tx).PutRolePermissionsBoundary, &iam.PutRolePermissionsBoundaryInput{RoleName: role(), PermissionsBoundary: arn()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteRolePermissionsBoundary, &iam.DeleteRolePermissionsBoundaryInput{RoleName: role()})
+		},
+		func() error {
+			return try(h, (*tx).CreatePolicy, &iam.CreatePolicyInput{PolicyName: named(), PolicyDocument: document(), Tags: tags()})
+		},
+		func() error { return try(h, (*tx).DeletePolicy, &iam.DeletePolicyInput{PolicyArn: arn()}) },
+		func() error {
+			return try(h, (*tx).CreatePolicyVersion, &iam.CreatePolicyVersionInput{PolicyArn: arn(), PolicyDocument: document(), SetAsDefault: rapid.Bool().Draw(t, "default")})
+		},
+		func() error {
+			return try(h, (*tx).DeletePolicyVersion, &iam.DeletePolicyVersionInput{PolicyArn: arn(), VersionId: version()})
+		},
+		func() error {
+			return try(h, (*tx).SetDefaultPolicyVersion, &iam.SetDefaultPolicyVersionInput{PolicyArn: arn(), VersionId: version()})
+		},
+		func() error { return try(h, (*tx).TagPolicy, &iam.TagPolicyInput{PolicyArn: arn(), Tags: tags()}) },
+		func() error {
+			return try(h, (*tx).UntagPolicy, &iam.UntagPolicyInput{PolicyArn: arn(), TagKeys: keys()})
+		},
+		func() error {
+			return try(h, (*tx).CreateInstanceProfile, &iam.CreateInstanceProfileInput{InstanceProfileName: profile(), Tags: tags()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteInstanceProfile, &iam.DeleteInstanceProfileInput{InstanceProfileName: profile()})
+		},
+		func() error {
+			return try(h, (*tx).AddRoleToInstanceProfile, &iam.AddRoleToInstanceProfileInput{InstanceProfileName: profile(), RoleName: role()})
+		},
+		func() error {
+			return try(h, (*tx).RemoveRoleFromInstanceProfile, &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: profile(), RoleName: role()})
+		},
+		func() error {
+			return try(h, (*tx).TagInstanceProfile, &iam.TagInstanceProfileInput{InstanceProfileName: profile(), Tags: tags()})
+		},
+		func() error {
+			return try(h, (*tx).UntagInstanceProfile, &iam.UntagInstanceProfileInput{InstanceProfileName: profile(), TagKeys: keys()})
+		},
+		func() error {
+			return try(h, (*tx).CreateAccountAlias, &iam.CreateAccountAliasInput{AccountAlias: pick("alias", "acme", "acme-2")})
+		},
+		func() error {
+			return try(h, (*tx).DeleteAccountAlias, &iam.DeleteAccountAliasInput{AccountAlias: pick("alias", "acme", "acme-2")})
+		},
+	}
+	err := all[rapid.IntRange(0, len(all)-1).Draw(t, "command")]()
+	var refusal smithy.APIError
+	if err != nil && !errors.As(err, &refusal) {
+		t.Fatalf("an error that is not for clients: %v", err)
+	}
+}
+
+// fill gives commands that make one of everything, so that random ones meet it.
+func (h *history) fill(t *rapid.T) {
+	for range rapid.IntRange(30, 150).Draw(t, "steps") {
+		h.step(t)
+	}
+}
+
+func dumped(t interface{ Fatal(...any) }, w *projections.World) []byte {
+	var b bytes.Buffer
+	if err := w.Dump(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func loaded(t interface{ Fatal(...any) }, dump []byte) *projections.World {
+	w, err := projections.Load(bytes.NewReader(dump))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Whatever was commanded: the World that comes from the written facts is the
+// one that answered, a dump gives it back, indexes and all, and a frozen copy
+// stays what it was.
+func TestWorldIsItsHistory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		h.fill(t)
+		before, indexes := dumped(t, h.world), h.world.Indexes()
+		frozen := h.world.Freeze()
+		h.fill(t)
+		if diff := cmp.Diff(string(before), string(dumped(t, frozen))) + cmp.Diff(indexes, frozen.Indexes()); diff != "" {
+			t.Fatalf("a frozen World moved:\n%s", diff)
+		}
+		// Nor does the copy move the original.
+		after := h.world.Hash()
+		frozen.Apply(events.Unit{Seq: frozen.Seq + 1, Account: home, Facts: []events.Event{
+			events.UserCreated{ID: "AIDAQEAAAAAAAAAAAAAA1", Name: "z", Path: "/"}, events.AccountAliasCreated{Alias: "z"}}})
+		if h.world.Hash() != after {
+			t.Fatal("a World moved with its copy")
+		}
+
+		dump := dumped(t, h.world)
+		again := h.replayed(t)
+		if diff := cmp.Diff(string(dump), string(dumped(t, again))); diff != "" {
+			t.Fatalf("replay gives another World (-live +replayed):\n%s", diff)
+		}
+		if again.Hash() != after {
+			t.Fatal("equal dumps, different hashes")
+		}
+		back := loaded(t, dump)
+		if diff := cmp.Diff(string(dump), string(dumped(t, back))); diff != "" {
+			t.Fatalf("a dump loads as another World:\n%s", diff)
+		}
+		if diff := cmp.Diff(h.world.Indexes(), back.Indexes()); diff != "" {
+			t.Fatalf("indexes (-live +computed anew):\n%s", diff)
+		}
+	})
+}
+
+// callers are all who could ask: each user and each role.
+// Keys of sessions are different in each World: what a session was granted is
+// kept by its key.
+func callers(w *projections.World, key string) (all []*projections.Caller) {
+	a, _ := w.Account(home)
+	for _, u := range a.UsersAfter("") {
+		all = append(all, &projections.Caller{Type: projections.IAMUser, Account: a, User: u, ARN: u.ARN(a)})
+	}
+	for _, r := range a.RolesAfter("") {
+		c := &projections.Caller{Type: projections.AssumedRole, Account: a, Role: r, ARN: r.ARN(a)}
+		session := *c
+		session.AccessKeyID = key + r.ID[4:] // as long as the role lives, its session claims the same
+		session.Session = &projections.Session{Policies: []string{allow1}, PolicyARNs: []string{*policyARN("x"), "arn:aws:iam::aws:policy/AWSDenyAll"}}
+		all = append(all, c, &session)
+	}
+	return all
+}
+
+// The judge sees what the World says now, whatever it has kept from before.
+func TestPoliciesAreNeverOld(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		for range rapid.IntRange(5, 15).Draw(t, "rounds") {
+			for range rapid.IntRange(1, 12).Draw(t, "steps") {
+				h.step(t)
+			}
+			fresh := loaded(t, dumped(t, h.world))
+			now, anew := callers(h.world, fmt.Sprintf("ASIA %p", h)), callers(fresh, fmt.Sprintf("ASIA %p", fresh))
+			for i := range now {
+				got := h.world.Policies(now[i])
+				if again := h.world.Policies(now[i]); again != got {
+					t.Fatalf("%s: what was kept is not used", now[i].ARN)
+				}
+				want := fresh.Policies(anew[i])
+				// Equal documents are one Document, so their compiled forms are one pointer.
+				if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b *policy.Policy) bool { return a == b })); diff != "" {
+					t.Fatalf("%s (-now +kept):\n%s", now[i].ARN, diff)
+				}
+			}
+		}
+	})
+}
+
+// Everything can be deleted in the documented order, and what still holds
+// something says so. Then nothing is left, not even in an index.
+func TestEverythingCanBeDeleted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		h.fill(t)
+		type tx = commands.Tx
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		// conflicts holds a refusal against whether there is a reason for it.
+		conflicts := func(what string, held bool, err error) {
+			t.Helper()
+			var c *types.DeleteConflictException
+			if held != errors.As(err, &c) || !held && err != nil {
+				t.Fatalf("%s: held %v, but answered %v", what, held, err)
+			}
+		}
+		a := h.account
+		arn := func(id string) *string { p, _ := a().PolicyByID(id); return &p.ARN }
+		frozen, _ := h.world.Freeze().Account(home) // stands still while we delete
+		for _, p := range frozen.InstanceProfilesAfter("") {
+			if r, ok := a().RoleByID(p.Role); ok {
+				conflicts(p.Name, true, try(h, (*tx).DeleteInstanceProfile, &iam.DeleteInstanceProfileInput{InstanceProfileName: &p.Name}))
+				conflicts(r.Name, true, try(h, (*tx).DeleteRole, &iam.DeleteRoleInput{RoleName: &r.Name}))
+				must(try(h, (*tx).RemoveRoleFromInstanceProfile, &iam.RemoveRoleFromInstanceProfileInput{InstanceProfileName: &p.Name, RoleName: &r.Name}))
+			}
+			must(try(h, (*tx).DeleteInstanceProfile, &iam.DeleteInstanceProfileInput{InstanceProfileName: &p.Name}))
+		}
+		for _, p := range frozen.PoliciesAfter("") {
+			if use := a().Use(p.ID); use.Attached+use.Bounded > 0 || len(p.Versions) > 1 {
+				conflicts(p.Name, true, try(h, (*tx).DeletePolicy, &iam.DeletePolicyInput{PolicyArn: &p.ARN}))
+			}
+		}
+		for _, u := range frozen.UsersAfter("") {
+			del := func() error { return try(h, (*tx).DeleteUser, &iam.DeleteUserInput{UserName: &u.Name}) }
+			for _, id := range u.Attached {
+				conflicts(u.Name, true, del())
+				must(try(h, (*tx).DetachUserPolicy, &iam.DetachUserPolicyInput{UserName: &u.Name, PolicyArn: arn(id)}))
+			}
+			for _, p := range u.Inline {
+				conflicts(u.Name, true, del())
+				must(try(h, (*tx).DeleteUserPolicy, &iam.DeleteUserPolicyInput{UserName: &u.Name, PolicyName: &p.Name}))
+			}
+			for _, id := range u.Groups {
+				conflicts(u.Name, true, del())
+				g, _ := a().GroupByID(id)
+				conflicts(g.Name, true, try(h, (*tx).DeleteGroup, &iam.DeleteGroupInput{GroupName: &g.Name}))
+				must(try(h, (*tx).RemoveUserFromGroup, &iam.RemoveUserFromGroupInput{GroupName: &g.Name, UserName: &u.Name}))
+			}
+			for _, id := range u.Keys {
+				conflicts(u.Name, true, del())
+				must(try(h, (*tx).DeleteAccessKey, &iam.DeleteAccessKeyInput{UserName: &u.Name, AccessKeyId: &id}))
+			}
+			must(del())
+		}
+		for _, g := range frozen.GroupsAfter("") {
+			del := func() error { return try(h, (*tx).DeleteGroup, &iam.DeleteGroupInput{GroupName: &g.Name}) }
+			for _, id := range g.Attached {
+				conflicts(g.Name, true, del())
+				must(try(h, (*tx).DetachGroupPolicy, &iam.DetachGroupPolicyInput{GroupName: &g.Name, PolicyArn: arn(id)}))
+			}
+			for _, p := range g.Inline {
+				conflicts(g.Name, true, del())
+				must(try(h, (*tx).DeleteGroupPolicy, &iam.DeleteGroupPolicyInput{GroupName: &g.Name, PolicyName: &p.Name}))
+			}
+			must(del())
+		}
+		for _, r := range frozen.RolesAfter("") {
+			del := func() error { return try(h, (*tx).DeleteRole, &iam.DeleteRoleInput{RoleName: &r.Name}) }
+			for _, id := range r.Attached {
+				conflicts(r.Name, true, del())
+				must(try(h, (*tx).DetachRolePolicy, &iam.DetachRolePolicyInput{RoleName: &r.Name, PolicyArn: arn(id)}))
+			}
+			for _, p := range r.Inline {
+				conflicts(r.Name, true, del())
+				must(try(h, (*tx).DeleteRolePolicy, &iam.DeleteRolePolicyInput{RoleName: &r.Name, PolicyName: &p.Name}))
+			}
+			must(del())
+		}
+		for _, p := range frozen.PoliciesAfter("") {
+			for _, v := range p.Versions {
+				if v.Number != p.Default {
+					conflicts(p.Name, true, try(h, (*tx).DeletePolicy, &iam.DeletePolicyInput{PolicyArn: &p.ARN}))
+					must(try(h, (*tx).DeletePolicyVersion, &iam.DeletePolicyVersionInput{PolicyArn: &p.ARN, VersionId: new(v.ID())}))
+				}
+			}
+			must(try(h, (*tx).DeletePolicy, &iam.DeletePolicyInput{PolicyArn: &p.ARN}))
+		}
+		for _, id := range frozen.RootKeys {
+			must(try(h, (*tx).DeleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: &id}))
+		}
+		if frozen.Alias != "" {
+			must(try(h, (*tx).DeleteAccountAlias, &iam.DeleteAccountAliasInput{AccountAlias: &frozen.Alias}))
+		}
+		left := a()
+		if n := left.Users() + left.Groups() + left.Roles() + left.Policies() + left.InstanceProfiles() + h.world.Keys(); n != 0 {
+			t.Errorf("%d entities are left", n)
+		}
+		if left := h.world.Indexes(); len(left) > 0 {
+			t.Errorf("indexes are left: %s", strings.Join(left, "\n"))
+		}
+	})
+}
