@@ -78,9 +78,11 @@ func run(t testing.TB, w *Warehouse, log *fakeLog) (s *Sink, stop func()) {
 }
 
 // settled waits until the sink has copied everything.
-func settled(t testing.TB, s *Sink, log *fakeLog) {
+func settled(t testing.TB, s *Sink, log *fakeLog) { t.Helper(); settledWithin(t, s, log, time.Minute) }
+
+func settledWithin(t testing.TB, s *Sink, log *fakeLog, d time.Duration) {
 	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(d)
 	for {
 		all := true
 		for _, st := range s.State() {
@@ -91,7 +93,7 @@ func settled(t testing.TB, s *Sink, log *fakeLog) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not settled after a minute: %+v", s.State())
+			t.Fatalf("not settled after %s: %+v", d, s.State())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
