@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -219,6 +220,7 @@ func TestAnswerBytes(t *testing.T) {
 		{"iam", "UpdateRole", &iam.UpdateRoleOutput{}, `<UpdateRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><UpdateRoleResult></UpdateRoleResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></UpdateRoleResponse>`},
 		{"iam", "ListUsers", &iam.ListUsersOutput{}, `<ListUsersResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListUsersResult><Users></Users><IsTruncated>false</IsTruncated></ListUsersResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></ListUsersResponse>`},
 		{"cloudtrail", "LookupEvents", &cloudtrail.LookupEventsOutput{}, `{}`},
+		{"cloudtrail", "LookupEvents", &cloudtrail.LookupEventsOutput{Events: []cttypes.Event{{EventTime: aws.Time(time.Unix(1_700_000_000, 5e8))}, {EventTime: aws.Time(time.Unix(1_700_000_000, 0))}}}, `{"Events":[{"EventTime":1700000000.500},{"EventTime":1700000000}]}`},
 		{"cloudtrail", "StopLogging", &cloudtrail.StopLoggingOutput{}, `{}`},
 		{"cloudtrail", "GetChannel", &cloudtrail.GetChannelOutput{Name: aws.String("a\"\\\x01\xff<é\u2028")}, "{\"Name\":\"a\\\"\\\\\\u0001\uFFFD<é\u2028\"}"},
 	} {
