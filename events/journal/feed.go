@@ -12,8 +12,8 @@ const feedBytes = 64 << 20 // window kept in memory
 
 // openFeed makes the live view: one CloudEvent per message, derived from the
 // truths, kept in memory for a bounded window. Losing it loses nothing.
-func (n *NATS) openFeed(ctx context.Context) error {
-	_, err := n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+func (c *connection) openFeed(ctx context.Context) error {
+	_, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: "FEED", Description: "Keytrail: a view of the truths, one event per message",
 		Subjects: []string{"feed.>"}, Storage: jetstream.MemoryStorage, Discard: jetstream.DiscardOld,
 		MaxBytes: feedBytes, Duplicates: dedupWindow, AllowDirect: true,
@@ -28,9 +28,10 @@ func (n *NATS) openFeed(ctx context.Context) error {
 // all of them were taken. An event whose id was published within the last two
 // minutes is taken once.
 func (n *NATS) Feed(ctx context.Context, events []FeedEvent) error {
+	js := n.conn.Load().js
 	var acks []jetstream.PubAckFuture
 	for _, e := range events {
-		ack, err := n.js.PublishMsgAsync(&nats.Msg{
+		ack, err := js.PublishMsgAsync(&nats.Msg{
 			Subject: "feed." + e.Subject,
 			Header:  nats.Header{"Content-Type": {"application/cloudevents+json"}, "Keytrail-Position": {e.Position}},
 			Data:    e.Body,

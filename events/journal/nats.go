@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,19 +18,32 @@ import (
 // NATS is the Log in JetStream: in a server of our own inside this process
 // (Embedded) or in one found by URL (Dial). Closing ends both.
 type NATS struct {
-	nc       *nats.Conn
-	js       jetstream.JetStream
-	marks    jetstream.KeyValue
-	shutdown func() // of the embedded server, or nil
-	logID    string
+	conn        atomic.Pointer[connection]
+	acked       [2]atomic.Uint64 // highest sequence acknowledged, of IDENTITY and DECISIONS
+	wound       *wound           // of the embedded server, or nil
+	stopMending func()           // or nil
 
 	mu    sync.Mutex
 	wakes map[Stream]map[chan struct{}]bool // guarded by mu: who waits for news of a stream
 }
 
+// connection is what goes when an embedded server is put in place of another.
+type connection struct {
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	marks    jetstream.KeyValue
+	shutdown func() // of the embedded server, or nil
+}
+
+func (c *connection) close() {
+	c.nc.Close()
+	if c.shutdown != nil {
+		c.shutdown()
+	}
+}
+
 const (
 	linkHeader  = "Keytrail-Link"
-	logIDKey    = "keytrail-log-id"
 	appendLimit = time.Second // an append that takes longer is refused (security.md §3)
 	readBytes   = 4 << 20     // bound on one Read
 	dedupWindow = 2 * time.Minute
@@ -45,43 +59,55 @@ func Dial(ctx context.Context, url string, replicas int, opts ...nats.Option) (*
 	if err != nil {
 		return nil, fmt.Errorf("journal: NATS at %s: %w", url, err)
 	}
-	n, err := newNATS(ctx, nc, replicas)
+	n := newNATS()
+	c, err := n.connect(ctx, nc, replicas, func(Stream) error { return nil })
 	if err != nil {
 		nc.Close()
+		return nil, err
 	}
-	return n, err
+	n.conn.Store(c)
+	return n, nil
 }
 
-func newNATS(ctx context.Context, nc *nats.Conn, replicas int) (*NATS, error) {
+func newNATS() *NATS {
+	return &NATS{wakes: map[Stream]map[chan struct{}]bool{Identity: {}, Decisions: {}}}
+}
+
+// connect opens all streams by a connection, making those that do not exist
+// unless missing has an objection.
+func (n *NATS) connect(ctx context.Context, nc *nats.Conn, replicas int, missing func(Stream) error) (*connection, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, err
 	}
-	n := &NATS{nc: nc, js: js, wakes: map[Stream]map[chan struct{}]bool{Identity: {}, Decisions: {}}}
+	c := &connection{nc: nc, js: js}
 	for _, s := range []Stream{Identity, Decisions} {
-		if err := n.openStream(ctx, s, replicas); err != nil {
+		if err := n.openStream(ctx, c, s, replicas, missing); err != nil {
 			return nil, err
 		}
 	}
-	n.marks, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	c.marks, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: "MARKS", Description: "positions of readers", Storage: jetstream.FileStorage, Replicas: replicas, History: 1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("journal: marks: %w", err)
 	}
-	if err := n.openFeed(ctx); err != nil {
+	if err := c.openFeed(ctx); err != nil {
 		return nil, err
 	}
-	return n, nil
+	return c, nil
 }
 
 // openStream makes the stream or takes the one there is, if it is what we would
 // have made: nothing deletable, nothing limited, nothing missing.
-func (n *NATS) openStream(ctx context.Context, s Stream, replicas int) error {
+func (n *NATS) openStream(ctx context.Context, conn *connection, s Stream, replicas int, missing func(Stream) error) error {
 	low := strings.ToLower(string(s))
-	st, err := n.js.Stream(ctx, string(s))
+	st, err := conn.js.Stream(ctx, string(s))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		st, err = n.js.CreateStream(ctx, jetstream.StreamConfig{
+		if err := missing(s); err != nil {
+			return err
+		}
+		st, err = conn.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: string(s), Description: "Keytrail: a truth. Nothing in it is ever changed or deleted.",
 			Subjects: []string{low + ".*"}, Storage: jetstream.FileStorage, Compression: jetstream.S2Compression,
 			Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true, Replicas: replicas,
@@ -102,7 +128,7 @@ func (n *NATS) openStream(ctx context.Context, s Stream, replicas int) error {
 	}
 	// Wake-ups: what is stored is published again, headers only, so that a
 	// reader learns of it at once and fetches it by sequence.
-	_, err = n.nc.Subscribe("wake."+low+".>", func(*nats.Msg) { n.wake(s) })
+	_, err = conn.nc.Subscribe("wake."+low+".>", func(*nats.Msg) { n.wake(s) })
 	return err
 }
 
@@ -119,21 +145,25 @@ func (n *NATS) wake(s Stream) {
 
 // Close stops serving: the connection, then the embedded server.
 func (n *NATS) Close() {
-	n.nc.Close()
-	if n.shutdown != nil {
-		n.shutdown()
+	if n.stopMending != nil {
+		n.stopMending()
 	}
+	n.conn.Load().close()
 }
 
 // Append implements Log.
 func (n *NATS) Append(ctx context.Context, s Stream, last uint64, m Message) (uint64, error) {
+	if err := n.wound.err(); err != nil {
+		return 0, fmt.Errorf("journal: append to %s: %w", s, err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
-	ack, err := n.js.PublishMsg(ctx, &nats.Msg{
+	ack, err := n.conn.Load().js.PublishMsg(ctx, &nats.Msg{
 		Subject: subject(s, m.Key),
 		Header:  nats.Header{linkHeader: {m.Link.String()}},
 		Data:    m.Body,
 	}, jetstream.WithMsgID(m.ID), jetstream.WithExpectLastSequencePerSubject(last), jetstream.WithRetryAttempts(0))
+	n.wound.appended(err == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrNoResponders))
 	if err != nil {
 		var api *jetstream.APIError
 		if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
@@ -145,6 +175,12 @@ func (n *NATS) Append(ctx context.Context, s Stream, last uint64, m Message) (ui
 			return 0, ErrConflict
 		}
 		return 0, fmt.Errorf("journal: append to %s: %w", s, err)
+	}
+	acked := &n.acked[0]
+	if s == Decisions {
+		acked = &n.acked[1]
+	}
+	for seen := acked.Load(); seen < ack.Sequence && !acked.CompareAndSwap(seen, ack.Sequence); seen = acked.Load() {
 	}
 	return ack.Sequence, nil
 }
@@ -161,14 +197,15 @@ func (n *NATS) Read(ctx context.Context, s Stream, after uint64, limit int) ([]M
 	if err != nil {
 		return nil, err
 	}
-	inbox := n.nc.NewInbox()
-	sub, err := n.nc.SubscribeSync(inbox)
+	nc := n.conn.Load().nc
+	inbox := nc.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
 	if err != nil {
 		return nil, err
 	}
 	defer sub.Unsubscribe()
 	sub.SetPendingLimits(-1, -1) // the request's own bounds hold
-	if err := n.nc.PublishRequest("$JS.API.DIRECT.GET."+string(s), inbox, req); err != nil {
+	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+string(s), inbox, req); err != nil {
 		return nil, err
 	}
 	var out []Message
@@ -256,7 +293,7 @@ func (n *NATS) Follow(ctx context.Context, s Stream, after uint64, f func(Messag
 func (n *NATS) Last(ctx context.Context, s Stream, key string) (Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendLimit)
 	defer cancel()
-	msg, err := n.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+string(s)+"."+subject(s, key), nil)
+	msg, err := n.conn.Load().nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+string(s)+"."+subject(s, key), nil)
 	if err != nil {
 		return Message{}, fmt.Errorf("journal: last of %s in %s: %w", key, s, err)
 	}
@@ -271,8 +308,10 @@ func (n *NATS) Last(ctx context.Context, s Stream, key string) (Message, error) 
 }
 
 // End implements Log.
-func (n *NATS) End(ctx context.Context, s Stream) (uint64, error) {
-	st, err := n.js.Stream(ctx, string(s))
+func (n *NATS) End(ctx context.Context, s Stream) (uint64, error) { return n.conn.Load().end(ctx, s) }
+
+func (c *connection) end(ctx context.Context, s Stream) (uint64, error) {
+	st, err := c.js.Stream(ctx, string(s))
 	if err != nil {
 		return 0, fmt.Errorf("journal: %s: %w", s, err)
 	}
@@ -285,7 +324,7 @@ func (n *NATS) End(ctx context.Context, s Stream) (uint64, error) {
 
 // Mark implements Log.
 func (n *NATS) Mark(ctx context.Context, name string, value []byte, rev uint64) (uint64, error) {
-	rev, err := n.marks.Update(ctx, name, value, rev)
+	rev, err := n.conn.Load().marks.Update(ctx, name, value, rev)
 	var api *jetstream.APIError
 	if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
 		return 0, ErrConflict
@@ -295,7 +334,7 @@ func (n *NATS) Mark(ctx context.Context, name string, value []byte, rev uint64) 
 
 // Marked implements Log.
 func (n *NATS) Marked(ctx context.Context, name string) ([]byte, uint64, error) {
-	e, err := n.marks.Get(ctx, name)
+	e, err := n.conn.Load().marks.Get(ctx, name)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return nil, 0, ErrNone
 	}

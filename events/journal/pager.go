@@ -18,6 +18,9 @@ type Pager struct {
 	done   chan struct{}
 	stop   context.CancelFunc
 
+	closing sync.RWMutex // held for reading while an event is put into the queue
+	closed  bool         // guarded by closing
+
 	// Owned by the writing goroutine.
 	last uint64
 	link Hash
@@ -61,24 +64,45 @@ func NewPager(ctx context.Context, log Log, writer string) (*Pager, error) {
 	return p, nil
 }
 
-// Close stops the writer after what is queued was written. Add must not be
-// called any more.
-func (p *Pager) Close() { close(p.queue); <-p.done; p.stop() }
+// Close stops the writer after what is queued was written. Add refuses from
+// then on.
+func (p *Pager) Close() {
+	p.closing.Lock()
+	p.closed = true
+	close(p.queue)
+	p.closing.Unlock()
+	<-p.done
+	p.stop()
+}
 
 // Add puts one event into the next page and returns its place when that page
 // is durable. An error means that nobody may hear an answer.
 func (p *Pager) Add(ctx context.Context, id string, event []byte) (seq uint64, index int, err error) {
 	w := &waiter{id, event, make(chan result, 1)}
-	select {
-	case p.queue <- w:
-	case <-ctx.Done():
-		return 0, 0, fmt.Errorf("%w: %w", ErrUnrecorded, ctx.Err())
+	if err := p.put(ctx, w); err != nil {
+		return 0, 0, fmt.Errorf("%w: %w", ErrUnrecorded, err)
 	}
 	select {
 	case r := <-w.done:
 		return r.seq, r.index, r.err
 	case <-ctx.Done():
 		return 0, 0, fmt.Errorf("%w: %w", ErrUnrecorded, ctx.Err())
+	}
+}
+
+var errClosed = errors.New("the server stops")
+
+func (p *Pager) put(ctx context.Context, w *waiter) error {
+	p.closing.RLock()
+	defer p.closing.RUnlock()
+	if p.closed {
+		return errClosed
+	}
+	select {
+	case p.queue <- w:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -132,11 +156,15 @@ func (p *Pager) write(ctx context.Context, id string, body []byte) (uint64, erro
 	return seq, nil
 }
 
+// resolve finds where the chain goes on. What was acknowledged must be there:
+// a writer that went on below it would give sequences out twice.
 func (p *Pager) resolve(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	m, err := p.log.Last(ctx, Decisions, p.writer)
 	switch {
+	case (err == nil || errors.Is(err, ErrNone)) && (m.Seq < p.last || m.Seq == p.last && p.last > 0 && m.Link != p.link):
+		return fmt.Errorf("%w: DECISIONS holds sequence %d of %s where %d was acknowledged", ErrDamaged, m.Seq, p.writer, p.last)
 	case errors.Is(err, ErrNone):
 		p.last, p.link = 0, Genesis(Decisions, p.writer)
 	case err != nil:

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,8 @@ type Watch struct {
 	head *Head
 
 	signing sync.Mutex // one Sign at a time, so that sizes only grow
+	signed  uint64     // guarded by signing: size of the last checkpoint of this Watch
+	kept    bool       // guarded by signing: there was one
 }
 
 const (
@@ -60,7 +63,10 @@ func OpenWatch(ctx context.Context, log Log, vault *Vault, s Stream, key []byte)
 		err := w.readTo(ctx, upTo)
 		return w.head.Tree.Root(), err
 	})
-	return w, err
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // Prove moves a reader that stands at sequence at to the end of a stream, and
@@ -106,11 +112,55 @@ func (w *Watch) readTo(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
+// CatchUp reads to where the stream ends now. Run must not be running.
+func (w *Watch) CatchUp(ctx context.Context) error {
+	end, err := w.log.End(ctx, w.stream)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.readTo(ctx, end)
+}
+
+// tend signs every ten seconds, and once a second holds the stream's end against
+// what was read of it. It calls stop with the reason if it was cut.
+func (w *Watch) tend(ctx context.Context, stop context.CancelCauseFunc) {
+	tick, sign := time.NewTicker(time.Second), time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	defer sign.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-sign.C:
+			switch err := w.Sign(); {
+			case errors.Is(err, ErrDamaged):
+				stop(err)
+			case err != nil: // a full disk, say: the next one will do
+				slog.Error("no checkpoint was stored", "stream", w.stream, "cause", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+		w.mu.Lock()
+		size := w.head.Tree.Size // before End: others write meanwhile
+		w.mu.Unlock()
+		end, err := w.log.End(ctx, w.stream)
+		switch {
+		case errors.Is(err, ErrDamaged):
+			stop(err)
+		case err == nil && end < size:
+			stop(fmt.Errorf("%w: %s ends at %d, but %d was read from it", ErrDamaged, w.stream, end, size))
+		}
+	}
+}
+
 // Run follows the stream until ctx ends, calling hear with each new message,
 // and signs as it goes. It returns an error only for a damaged stream.
-func (w *Watch) Run(ctx context.Context, hear func(Message)) error {
-	tick := time.NewTicker(checkpointEvery)
-	defer tick.Stop()
+func (w *Watch) Run(outer context.Context, hear func(Message)) error {
+	ctx, stop := context.WithCancelCause(outer)
+	defer stop(nil)
+	go w.tend(ctx, stop)
 	var signed uint64
 	for {
 		w.mu.Lock()
@@ -125,25 +175,21 @@ func (w *Watch) Run(ctx context.Context, hear func(Message)) error {
 				return err
 			}
 			hear(m)
-			select {
-			case <-tick.C:
-			default:
-				if size-signed < checkpointMessages {
-					return nil
-				}
+			if size-signed < checkpointMessages {
+				return nil
 			}
 			signed = size
 			return w.Sign()
 		})
-		switch {
-		case errors.Is(err, ErrDamaged):
+		if errors.Is(err, ErrDamaged) {
 			return err
-		case ctx.Err() != nil:
-			return nil
 		}
 		select {
 		case <-time.After(time.Second):
 		case <-ctx.Done():
+			if outer.Err() == nil {
+				return context.Cause(ctx)
+			}
 			return nil
 		}
 	}
@@ -156,7 +202,7 @@ func (w *Watch) Sign() error {
 	w.mu.Lock()
 	t, links := w.head.Tree.Clone(), w.head.Links()
 	w.mu.Unlock()
-	if t.Size == 0 {
+	if w.kept && w.signed == t.Size {
 		return nil
 	}
 	if err := w.vault.Store(w.stream, &t); err != nil {
@@ -166,7 +212,11 @@ func (w *Watch) Sign() error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(w.path(), append(w.mac(b), b...))
+	if err := replaceFile(w.path(), append(w.mac(b), b...)); err != nil {
+		return err
+	}
+	w.signed, w.kept = t.Size, true
+	return nil
 }
 
 func (w *Watch) path() string {
@@ -181,7 +231,7 @@ func (w *Watch) mac(b []byte) []byte {
 }
 
 // load reads the file. One that is absent or not ours means to prove the
-// stream from its beginning.
+// stream from its beginning: it saves time, and nothing depends on it.
 func (w *Watch) load() error {
 	b, err := os.ReadFile(w.path())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -192,6 +242,7 @@ func (w *Watch) load() error {
 	}
 	var f headFile
 	if len(b) < sha256.Size || !hmac.Equal(b[:sha256.Size], w.mac(b[sha256.Size:])) || json.Unmarshal(b[sha256.Size:], &f) != nil {
+		slog.Warn("where the last reading stood is not known: proving the stream from its beginning", "stream", w.stream, "cause", w.path()+" was altered, or sealed by another key")
 		return nil
 	}
 	head, err := ResumeHead(w.stream, Tree{f.Size, f.Roots}, f.Links)
