@@ -83,6 +83,9 @@ func (l *Live) Last(account string) (seq uint64, link journal.Hash) {
 // Offer brings a message that is durable in the log. When it returns, the
 // World is at m's sequence or beyond, or waits for an earlier one.
 func (l *Live) Offer(m journal.Message) error {
+	if m.Seq <= l.Seq() {
+		return l.Broken()
+	}
 	u, err := events.DecodeUnit(m.Seq, m.Key, m.Body)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,14 +109,28 @@ func (l *Live) Offer(m journal.Message) error {
 		if err := l.head.Add(&n.m); err != nil {
 			return l.breakOn(err)
 		}
-		l.world.Apply(n.u)
-		l.hear(n.m)
+		if err := l.apply(n); err != nil {
+			return l.breakOn(err)
+		}
 		moved = true
 	}
 	if moved {
 		close(l.news)
 		l.news = make(chan struct{})
 	}
+	return nil
+}
+
+// apply folds one unit in. A fold that panics has left the World half changed:
+// nothing may be answered from it.
+func (l *Live) apply(n next) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("projections: sequence %d can't be folded: %v", n.m.Seq, p)
+		}
+	}()
+	l.world.Apply(n.u)
+	l.hear(n.m)
 	return nil
 }
 
@@ -149,6 +166,7 @@ func (l *Live) Wait(ctx context.Context, seq uint64) error {
 // CatchUp folds in whatever the log holds that this World has not seen.
 func (l *Live) CatchUp(ctx context.Context) error {
 	for {
+		began := time.Now()
 		batch, err := l.log.Read(ctx, journal.Identity, l.Seq(), 1000)
 		if err != nil {
 			return err
@@ -158,9 +176,9 @@ func (l *Live) CatchUp(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(batch) < 1000 {
+		if len(batch) == 0 { // fewer than asked for may be the bound on bytes, and not the end
 			l.mu.Lock()
-			l.reached = time.Now()
+			l.reached = began
 			l.mu.Unlock()
 			return nil
 		}
@@ -170,9 +188,11 @@ func (l *Live) CatchUp(ctx context.Context) error {
 // Follow keeps the World at the end of the log until ctx ends. A log that
 // can't be read is tried again; meanwhile the World grows stale and says so.
 func (l *Live) Follow(ctx context.Context) error {
-	go l.lookAtEnd(ctx)
+	sound, stop := context.WithCancel(ctx) // ends when nothing can be served any more
+	defer stop()
+	go l.lookAtEnd(sound, stop)
 	for {
-		err := l.log.Follow(ctx, journal.Identity, l.Seq(), l.Offer)
+		err := l.log.Follow(sound, journal.Identity, l.Seq(), l.Offer)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -182,7 +202,7 @@ func (l *Live) Follow(ctx context.Context) error {
 			if l.broken == nil {
 				l.breakOn(err)
 			}
-			return err
+			return l.broken
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -193,7 +213,8 @@ func (l *Live) Follow(ctx context.Context) error {
 }
 
 // lookAtEnd notes, once a second, whether the World has reached the log's end.
-func (l *Live) lookAtEnd(ctx context.Context) {
+// It calls stop if there is no such log any more.
+func (l *Live) lookAtEnd(ctx context.Context, stop func()) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -202,14 +223,20 @@ func (l *Live) lookAtEnd(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		now := time.Now()
+		now, seen := time.Now(), l.Seq() // before End: others write meanwhile
 		end, err := l.log.End(ctx, journal.Identity)
 		l.mu.Lock()
 		switch {
-		case err == nil && end < l.world.Seq && l.broken == nil:
-			l.breakOn(fmt.Errorf("%w: IDENTITY ends at %d, but %d was read from it", journal.ErrDamaged, end, l.world.Seq))
-		case err == nil && end == l.world.Seq:
+		case l.broken != nil:
+		case errors.Is(err, journal.ErrDamaged):
+			l.breakOn(err)
+		case err == nil && end < seen:
+			l.breakOn(fmt.Errorf("%w: IDENTITY ends at %d, but %d was read from it", journal.ErrDamaged, end, seen))
+		case err == nil && end <= l.world.Seq:
 			l.reached = now
+		}
+		if l.broken != nil {
+			stop()
 		}
 		l.mu.Unlock()
 	}

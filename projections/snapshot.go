@@ -112,8 +112,9 @@ func (s *Snapshots) names() ([]string, error) {
 // ErrNoSnapshot says that there is none to be used.
 var ErrNoSnapshot = errors.New("projections: no snapshot")
 
-// Newest loads the newest snapshot that is sound and not beyond sequence end.
-// Others are passed over and named in why: a start then takes longer.
+// Newest loads the newest snapshot that is sound. Others are passed over and
+// named in why: a start then takes longer. A sound snapshot of this log beyond
+// its end is no bad snapshot but a log that was cut: ErrDamaged.
 func (s *Snapshots) Newest(end uint64) (w *World, head *journal.Head, why error, err error) {
 	names, err := s.names()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +123,7 @@ func (s *Snapshots) Newest(end uint64) (w *World, head *journal.Head, why error,
 	for _, name := range slices.Backward(names) {
 		w, h, err := s.load(name)
 		if err == nil && h.Seq > end {
-			err = fmt.Errorf("it stands at %d, the journal ends at %d", h.Seq, end)
+			return nil, nil, why, fmt.Errorf("%w: IDENTITY ends at %d, but snapshot %s was taken of it at %d: an older copy of the store was put back, or it was cut", journal.ErrDamaged, end, filepath.Base(name), h.Seq)
 		}
 		if err == nil {
 			head, err = journal.ResumeHead(journal.Identity, journal.Tree{Size: h.Seq, Roots: h.Roots}, h.Links)
