@@ -78,7 +78,7 @@ func (g *Gate) commit(ctx context.Context, account, id string, body []byte) (uin
 	if err := g.Live.Offer(m); err != nil {
 		return 0, err
 	}
-	return m.Seq, g.Live.Wait(ctx, m.Seq)
+	return m.Seq, g.wait(ctx, m.Seq)
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -37,6 +37,8 @@ type Gate struct {
 	Limits   *Limits
 	Shared   bool // others write to the log too: look at its end before each judgement
 	Errors   *slog.Logger
+	Clock    func() time.Time // nil: the machine's
+	Floor    time.Time        // newest time in the log: a clock that was set back does not make it yesterday again
 
 	actions map[string]*Action
 	locks   [256]sync.Mutex // of accounts, by hash: one change at a time in each
@@ -88,7 +90,11 @@ type turn struct {
 // NewGate makes a gate over the table of actions.
 func NewGate(g *Gate) *Gate {
 	n := &Gate{Log: g.Log, Pager: g.Pager, Live: g.Live, Keys: g.Keys, Trail: g.Trail, Journal: g.Journal, Operator: g.Operator, Region: g.Region,
-		Limits: g.Limits, Shared: g.Shared, Errors: g.Errors, actions: map[string]*Action{}, seed: maphash.MakeSeed()}
+		Limits: g.Limits, Shared: g.Shared, Errors: g.Errors, Clock: g.Clock, actions: map[string]*Action{}, seed: maphash.MakeSeed()}
+	if n.Clock == nil {
+		n.Clock = time.Now
+	}
+	n.clock.Store(max(0, g.Floor.UnixMicro()) * 1000)
 	for _, a := range Actions() {
 		n.actions[a.FullName()] = &a
 	}
@@ -183,22 +189,31 @@ func (g *Gate) internal(r *Request, err error) Answer {
 // catchUp makes sure that the World is not older than what the caller has
 // seen, nor, where others write too, than the log.
 func (g *Gate) catchUp(ctx context.Context, after uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
 	if g.Shared {
+		ctx, cancel := context.WithTimeout(ctx, waitLimit)
+		defer cancel()
 		end, err := g.Log.End(ctx, journal.Identity)
 		if err != nil {
 			return err
 		}
 		after = max(after, end)
 	}
-	return g.Live.Wait(ctx, after)
+	return g.wait(ctx, after)
+}
+
+const waitLimit = 2 * time.Second
+
+// wait returns when the World is at seq or beyond, or has not come there in time.
+func (g *Gate) wait(ctx context.Context, seq uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
+	defer cancel()
+	return g.Live.Wait(ctx, seq)
 }
 
 // now is the time, in UTC and whole microseconds; it never runs back.
 func (g *Gate) now() time.Time {
 	for {
-		last, now := g.clock.Load(), time.Now().UnixMicro()*1000
+		last, now := g.clock.Load(), g.Clock().UnixMicro()*1000
 		if now <= last {
 			return time.Unix(0, last).UTC()
 		}

@@ -101,7 +101,7 @@ func (t *turn) authenticate(ctx context.Context) error {
 		return c.err
 	}
 	if c.session != nil {
-		if err := g.Live.Wait(ctx, c.session.World); err != nil {
+		if err := g.wait(ctx, c.session.World); err != nil {
 			return err
 		}
 	}
