@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,11 +10,19 @@ import (
 	"os"
 
 	"github.com/keytrail/keytrail/events/journal"
-	"github.com/keytrail/keytrail/query"
 )
 
 // An export is a folder: for each stream one file of messages, a JSON object a
-// line (query.JournalMessage), and the signed checkpoint.
+// line, and the signed checkpoint.
+
+// exported is one line. It holds what the chain proves and nothing else: there
+// is one text for one message, and no byte of it may differ.
+type exported struct {
+	Seq  uint64
+	Key  string
+	Link journal.Hash
+	Body []byte // base64 in JSON
+}
 
 type exporter struct {
 	files map[journal.Stream]*os.File
@@ -39,7 +48,7 @@ func newExporter(dir string, checkpoints map[string]string) (*exporter, error) {
 }
 
 func (x *exporter) add(s journal.Stream, m *journal.Message) error {
-	line, err := json.Marshal(query.JournalMessage{Seq: m.Seq, Key: m.Key, ID: m.ID, Link: m.Link, Stored: m.Stored, Body: m.Body})
+	line, err := json.Marshal(exported{m.Seq, m.Key, m.Link, m.Body})
 	if err == nil {
 		_, err = x.out[s].Write(append(line, '\n'))
 	}
@@ -75,6 +84,9 @@ func verifyExport(dir, key, o string) error {
 		if err != nil {
 			return damage(err)
 		}
+		if len(signed) == 0 {
+			return no("%s has no signed checkpoint: nothing says what it held", s)
+		}
 		if p.Messages != p.Signed {
 			return no("%s holds %d messages, its checkpoint %d: nothing signed says what the rest is", s, p.Messages, p.Signed)
 		}
@@ -98,11 +110,14 @@ func lines(f io.Reader, s journal.Stream) func() ([]journal.Message, error) {
 				return nil, failure{exitReach, err}
 			}
 			n++
-			var m query.JournalMessage
+			var m exported
 			if err := json.Unmarshal(line, &m); err != nil {
 				return nil, fmt.Errorf("%w: %s: line %d does not read: %w", journal.ErrDamaged, s, n, err)
 			}
-			messages = append(messages, journal.Message{Seq: m.Seq, Key: m.Key, ID: m.ID, Link: m.Link, Stored: m.Stored, Body: m.Body})
+			if again, err := json.Marshal(m); err != nil || !bytes.Equal(append(again, '\n'), line) {
+				return nil, fmt.Errorf("%w: %s: line %d is not as it was written", journal.ErrDamaged, s, n)
+			}
+			messages = append(messages, journal.Message{Seq: m.Seq, Key: m.Key, Link: m.Link, Body: m.Body})
 		}
 		return messages, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -66,6 +67,12 @@ func openNode(ctx context.Context, c *serverConfig, first func(*node) error) (n 
 	}()
 	if n.lock, err = lockDir(c.Data); err != nil {
 		return n, err
+	}
+	// A log without its keys can't be read, and new ones would hide that.
+	if _, err := os.Stat(filepath.Join(c.Data, "keys", "keyring.json")); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(c.Data, "checkpoints")); err == nil {
+			return n, fmt.Errorf("%s has a log but not its keys (keys/keyring.json): put them back", c.Data)
+		}
 	}
 	rootKey := c.RootKey
 	if rootKey == "" {
@@ -168,6 +175,31 @@ func (n *node) foldIdentity(ctx context.Context) error {
 	return nil
 }
 
+// newest is the time of the newest event: of what was written, none is later.
+func (n *node) newest(ctx context.Context) (newest time.Time, err error) {
+	for _, s := range []journal.Stream{journal.Identity, journal.Decisions} {
+		end, err := n.log.End(ctx, s)
+		if err != nil {
+			return newest, err
+		}
+		last, err := n.log.Read(ctx, s, end-min(end, 10), 10) // requests are not written in the order of their times
+		if err != nil {
+			return newest, err
+		}
+		for _, m := range last {
+			if err := events.Each(m.Body, func(_ int, e events.Raw) error {
+				if e.Time.After(newest) {
+					newest = e.Time
+				}
+				return nil
+			}); err != nil {
+				return newest, err
+			}
+		}
+	}
+	return newest, nil
+}
+
 // frozen is the World as it is now, standing still.
 func (n *node) frozen() *projections.World { w, _, _ := n.live.Freeze(); return w }
 
@@ -204,8 +236,12 @@ func (n *node) keep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if err := n.sign(); err != nil {
+		switch err := n.sign(); {
+		case errors.Is(err, journal.ErrDamaged):
 			return fmt.Errorf("signing a checkpoint: %w", err)
+		case err != nil: // a full disk, say: the next one will do
+			slog.Error("no checkpoint was stored", "stream", journal.Identity, "cause", err)
+			continue
 		}
 		if n.live.Seq()-n.snapshot >= snapshotUnits {
 			if err := n.save(); err != nil {
@@ -232,8 +268,17 @@ func (n *node) save() error {
 // taken, streams closed.
 func (n *node) close() error {
 	var errs []error
-	if n.live != nil && n.live.Broken() == nil && n.decisions != nil {
-		errs = append(errs, n.sign(), n.save(), n.decisions.Sign())
+	if n.live != nil && n.decisions != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		if errs = append(errs, n.live.CatchUp(ctx)); n.live.Broken() == nil {
+			errs = append(errs, n.sign(), n.save())
+		}
+		if err := n.decisions.CatchUp(ctx); err == nil {
+			errs = append(errs, n.decisions.Sign())
+		} else {
+			errs = append(errs, err)
+		}
+		cancel()
 	}
 	if n.log != nil {
 		n.log.Close()

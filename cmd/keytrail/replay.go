@@ -56,7 +56,7 @@ func replayCommand() *cobra.Command {
 			}
 			log, state, done, err := s.open(cmd.Context())
 			if err != nil {
-				return err
+				return damage(err)
 			}
 			defer done()
 			return replay(cmd.Context(), log, state, verify, o)

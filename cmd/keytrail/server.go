@@ -120,8 +120,12 @@ func (s *server) start(ctx context.Context) (err error) {
 	if s.pager, err = journal.NewPager(ctx, n.log, c.Node); err != nil {
 		return err
 	}
+	floor, err := n.newest(ctx)
+	if err != nil {
+		return err
+	}
 	s.gate = audit.NewGate(&audit.Gate{
-		Log: n.log, Pager: s.pager, Live: n.live, Keys: n.keys, Region: c.Region, Operator: n.operator,
+		Floor: floor, Log: n.log, Pager: s.pager, Live: n.live, Keys: n.keys, Region: c.Region, Operator: n.operator,
 		Shared: c.NATS != "embedded", Errors: slog.Default(),
 		Limits: audit.NewLimits(c.PerKey, unknownRate),
 		Journal: &query.Journal{
