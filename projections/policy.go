@@ -257,4 +257,5 @@ func (w *World) addPolicy(a *Account, u events.Unit, f events.PolicyCreated) {
 		Last:        1,
 		Updated:     u.Time,
 	})
+	a.grants = newVersion() // a session may name the ARN that another policy had
 }
