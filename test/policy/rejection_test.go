@@ -321,12 +321,8 @@ func TestTextNobodyShouldAccept(t *testing.T) {
 	}
 	for name, document := range bad {
 		for kind := policy.Identity; kind <= policy.ResourceControl; kind++ {
-			began := time.Now()
 			if refusal(t, kind, document) == "" {
 				t.Errorf("%s: accepted as %v", name, kind)
-			}
-			if took := time.Since(began); took > 50*time.Millisecond {
-				t.Errorf("%s: %v to refuse", name, took)
 			}
 		}
 	}
