@@ -61,25 +61,24 @@ func Compile(p *Policies) *Compiled {
 	}
 	add(p.Session, LayerSession, 0)
 
-	var services [32]bool
+	// A service that no statement names has the statements for all services.
+	var named uint64
+	services := make([]uint64, len(list))
+	var general []candidate
 	for i := range list {
-		for b := range list[i].services() {
-			services[b] = true
-		}
-	}
-	var general []candidate // of the services that no statement names
-	for i := range list {
-		if list[i].probe.acts == all {
+		if services[i] = list[i].services(); services[i] == all {
 			general = append(general, list[i])
+		} else {
+			named |= services[i]
 		}
 	}
 	for b := range c.buckets {
-		if !services[b] {
+		if named>>b&1 == 0 {
 			c.buckets[b] = general
 			continue
 		}
 		for i := range list {
-			if list[i].probe.acts == all || list[i].services()[b] {
+			if services[i]>>b&1 != 0 {
 				c.buckets[b] = append(c.buckets[b], list[i])
 			}
 		}
@@ -87,19 +86,18 @@ func Compile(p *Policies) *Compiled {
 	return c
 }
 
-// services are the buckets a statement names; none if it is for all services.
-func (c *candidate) services() map[int]bool {
+// services is the set of buckets a statement belongs into.
+func (c *candidate) services() (set uint64) {
 	if c.probe.acts == all {
-		return nil
+		return all
 	}
-	found := map[int]bool{}
 	for _, action := range c.statement.exact {
-		found[bucket(action)] = true
+		set |= serviceBit(action) >> 32
 	}
 	for i := range c.statement.globs {
-		found[bucket(c.statement.globs[i].text)] = true
+		set |= serviceBit(c.statement.globs[i].text) >> 32
 	}
-	return found
+	return set
 }
 
 // bucket is the service bit of an action as a number.
