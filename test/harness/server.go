@@ -73,12 +73,11 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, args, env := filepath.Join(cache, "keytrail-harness", "keytrail"), []string{"build", "-trimpath"}, "CGO_ENABLED=0" // as make build
+	out, args := filepath.Join(cache, "keytrail-harness", "keytrail"), []string{"build"} // flags of go test: compiled once for both
 	if os.Getenv("KEYTRAIL_HARNESS_RACE") != "" {
-		out, args, env = out+"-race", append(args, "-race"), "CGO_ENABLED=1"
+		out, args = out+"-race", append(args, "-race")
 	}
 	cmd := exec.Command("go", append(args, "-o", out, "./cmd/keytrail")...)
-	cmd.Env = append(os.Environ(), env)
 	cmd.Dir = Module()
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, text)
