@@ -21,6 +21,7 @@ import (
 	"github.com/keytrail/keytrail/events/journal"
 	"github.com/keytrail/keytrail/events/seal"
 	"github.com/keytrail/keytrail/projections"
+	"github.com/keytrail/keytrail/projections/policy"
 	"github.com/keytrail/keytrail/query"
 )
 
@@ -166,6 +167,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 // answers with err.
 func (t *turn) refuse(ctx context.Context, err error) Answer {
 	t.out, t.tx.Facts, t.err = nil, nil, err
+	if t.verdict.Effect == "" { // it never came to judging: nothing was allowed
+		t.verdict.Effect = policy.ImplicitDeny.String()
+	}
 	if t.caller == nil {
 		t.verdict.Effect = unauthenticated
 		if t.recipient == unknownAccount && !t.gate.Limits.allowUnknown() {
