@@ -55,7 +55,9 @@ func row(figure string, ours, limit float64, unit, goal string) {
 }
 
 // alone prints a figure that is held against its goal only.
-func alone(figure, ours, goal string) { fmt.Printf("%-44s %14s %14s %7s  %s\n", figure, ours, "", "", goal) }
+func alone(figure, ours, goal string) {
+	fmt.Printf("%-44s %14s %14s %7s  %s\n", figure, ours, "", "", goal)
+}
 
 func number(f float64) string {
 	s := fmt.Sprintf("%.0f", f)
