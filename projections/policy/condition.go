@@ -287,6 +287,12 @@ func (c *condition) listed(q *query, value string) bool {
 			}
 		}
 	case boolean:
+		switch value { // as it is nearly always written
+		case "true":
+			return c.yes
+		case "false":
+			return c.no
+		}
 		return c.yes && strings.EqualFold(value, "true") || c.no && strings.EqualFold(value, "false")
 	case binary:
 		raw, err := base64.StdEncoding.AppendDecode(q.scratch[:0], unsafe.Slice(unsafe.StringData(value), len(value))) // reads only
