@@ -273,24 +273,24 @@ func TestTextNobodyShouldAccept(t *testing.T) {
 		"wrong-case Version":           `{"VERSION":"2012-10-17","Statement":[{` + fine + `}]}`,
 		"wrong-case Action":            one(`"Effect":"Allow","action":"s3:GetObject","Resource":"*"`),
 		"unknown key":                  one(fine + `,"Comment":"x"`),
-		"invalid UTF-8":                one(`"Sid":"a` + "\xff" + `",` + fine),
-		"overlong UTF-8":               one(`"Sid":"a` + "\xc0\xaf" + `",` + fine),
-		"UTF-8 surrogate":              one(`"Sid":"a` + "\xed\xa0\x80" + `",` + fine),
-		"cut UTF-8":                    one(`"Sid":"a` + "\xc3" + `",` + fine),
+		"invalid UTF-8":                one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\xff" + `"}}`),
+		"overlong UTF-8":               one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\xc0\xaf" + `"}}`),
+		"UTF-8 surrogate":              one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\xed\xa0\x80" + `"}}`),
+		"cut UTF-8":                    one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\xc3" + `"}}`),
 		"invalid UTF-8 outside":        one(fine) + "\xff",
-		"NUL":                          one(`"Sid":"a` + "\x00" + `",` + fine),
-		"escaped NUL":                  one(`"Sid":"a\u0000",` + fine),
+		"NUL":                          one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\x00" + `"}}`),
+		"escaped NUL":                  one(fine + `,"Condition":{"StringEquals":{"a":"a\u0000"}}`),
 		"NUL outside":                  one(fine) + "\x00",
-		"lone high surrogate":          one(`"Sid":"\ud800",` + fine),
-		"lone low surrogate":           one(`"Sid":"\udc00",` + fine),
-		"high surrogate, then other":   one(`"Sid":"\ud800\u0041",` + fine),
-		"high surrogate twice":         one(`"Sid":"\ud800\ud800",` + fine),
+		"lone high surrogate":          one(fine + `,"Condition":{"StringEquals":{"a":"\ud800"}}`),
+		"lone low surrogate":           one(fine + `,"Condition":{"StringEquals":{"a":"\udc00"}}`),
+		"high surrogate, then other":   one(fine + `,"Condition":{"StringEquals":{"a":"\ud800\u0041"}}`),
+		"high surrogate twice":         one(fine + `,"Condition":{"StringEquals":{"a":"\ud800\ud800"}}`),
 		"BOM":                          "\ufeff" + one(fine),
-		"character past U+00FF":        one(`"Sid":"中",` + fine),
-		"control character":            one(`"Sid":"a` + "\x01" + `",` + fine),
-		"raw newline in a string":      one(`"Sid":"a` + "\n" + `",` + fine),
-		"unknown escape":               one(`"Sid":"\x41",` + fine),
-		"short escape":                 one(`"Sid":"\u41",` + fine),
+		"character past U+00FF":        one(fine + `,"Condition":{"StringEquals":{"a":"中"}}`),
+		"control character":            one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\x01" + `"}}`),
+		"raw newline in a string":      one(fine + `,"Condition":{"StringEquals":{"a":"a` + "\n" + `"}}`),
+		"unknown escape":               one(fine + `,"Condition":{"StringEquals":{"a":"\x41"}}`),
+		"short escape":                 one(fine + `,"Condition":{"StringEquals":{"a":"\u41"}}`),
 		"NaN":                          one(fine + `,"Condition":{"NumericEquals":{"a":NaN}}`),
 		"Infinity":                     one(fine + `,"Condition":{"NumericEquals":{"a":Infinity}}`),
 		"1e400":                        one(fine + `,"Condition":{"NumericEquals":{"a":1e400}}`),
@@ -321,6 +321,9 @@ func TestTextNobodyShouldAccept(t *testing.T) {
 	}
 	for name, document := range bad {
 		for kind := policy.Identity; kind <= policy.ResourceControl; kind++ {
+			// The rest of the document is one that this kind accepts, so that it
+			// is refused for this fault and no other.
+			document := strings.Replace(document, fine, accepted(kind), 1)
 			if refusal(t, kind, document) == "" {
 				t.Errorf("%s: accepted as %v", name, kind)
 			}
@@ -332,9 +335,27 @@ func TestTextNobodyShouldAccept(t *testing.T) {
 	if got := refusal(t, policy.Identity, `{"Version":"2012-10-17","Statement":[`+strings.Repeat(`{`+fine+`},`, 99)+`{`+fine+`}]}`); got != "" {
 		t.Errorf("100 statements: %s", got)
 	}
+	for kind := policy.Identity; kind <= policy.ResourceControl; kind++ {
+		if got := refusal(t, kind, one(accepted(kind)+`,"Condition":{"StringEquals":{"a":"\u0061\ud83d\ude00"}}`)); got != "" {
+			t.Errorf("the control is refused as %v: %s", kind, got)
+		}
+	}
 	if _, err := policy.Parse(policy.ResourceControl+1, one(fine)); err == nil {
 		t.Error("accepted an unknown kind")
 	}
+}
+
+// accepted is a statement that is right for the kind.
+func accepted(kind policy.Kind) string {
+	switch kind {
+	case policy.Trust:
+		return trust
+	case policy.Resource:
+		return `"Principal":"*",` + fine
+	case policy.ResourceControl:
+		return `"Principal":"*","Effect":"Deny","Action":"s3:GetObject","Resource":"*"`
+	}
+	return fine
 }
 
 func many(n int) string {
