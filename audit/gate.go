@@ -44,6 +44,7 @@ type Gate struct {
 	actions map[string]*Action
 	locks   [256]sync.Mutex // of accounts, by hash: one change at a time in each
 	seed    maphash.Seed
+	used    used
 	clock   atomic.Int64 // last time given out, in nanoseconds: time does not run back
 }
 
@@ -128,6 +129,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 	if t.action == nil {
 		return t.refuse(ctx, refusal("InvalidAction", "Could not find operation %s for version %s", r.Name, r.Version))
 	}
+	if err := t.barred(); err != nil {
+		return t.refuse(ctx, err)
+	}
 	if t.in, t.err = r.Input(); t.err != nil {
 		return t.refuse(ctx, t.err)
 	}
@@ -135,6 +139,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 		lock := &g.locks[maphash.String(g.seed, t.recipient)%uint64(len(g.locks))]
 		lock.Lock()
 		defer lock.Unlock()
+		if g.used.before(r.Proof.ID()) {
+			return t.refuse(ctx, errReplayed)
+		}
 	}
 	for range 5 {
 		t.reset()
@@ -153,6 +160,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 		if !errors.Is(err, journal.ErrConflict) {
 			if err != nil {
 				return g.internal(r, err)
+			}
+			if t.action.changes && answer.Err == nil {
+				g.used.mark(r.Proof.ID(), t.now)
 			}
 			return answer
 		}

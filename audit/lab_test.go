@@ -39,6 +39,7 @@ type proof struct{ key }
 
 func (p proof) KeyID() string { return p.id }
 func (p proof) Token() string { return p.token }
+func (p proof) ID() string    { return uuid.NewString() } // signed anew each time
 func (p proof) Check(s seal.Secret) error {
 	if s.Reveal() != p.secret {
 		return &smithy.GenericAPIError{Code: "SignatureDoesNotMatch"}

@@ -18,6 +18,7 @@ type Proof interface {
 	KeyID() string           // access key id that the request claims
 	Token() string           // session token, "" if none
 	Check(seal.Secret) error // nil: it was made with this secret
+	ID() string              // of the signature: no other request has it
 	CheckUnknown() error     // does the work of Check for a key that does not exist, and fails as if it were wrong
 }
 
