@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,13 +137,15 @@ func (s *Snapshots) Newest(end uint64) (w *World, head *journal.Head, why error,
 	return nil, nil, why, ErrNoSnapshot
 }
 
-// Headers reads the headers of all sound snapshots, oldest first.
+// Headers reads the headers of all sound snapshots, oldest first. Of others there
+// is nothing to tell but that they are of no use: Newest has passed them over.
 func (s *Snapshots) Headers() (all []SnapshotHeader, err error) {
 	names, err := s.names()
 	for _, name := range names {
 		_, h, err := s.load(name)
 		if err != nil {
-			return nil, fmt.Errorf("snapshot %s: %w", filepath.Base(name), err)
+			slog.Warn("a snapshot is of no use", "name", filepath.Base(name), "cause", err)
+			continue
 		}
 		all = append(all, h)
 	}
