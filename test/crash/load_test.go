@@ -66,8 +66,9 @@ type load struct {
 	wait   sync.WaitGroup
 	count  atomic.Int64
 	ok     atomic.Int64 // answers so far
-	mu     sync.Mutex   // guards out
+	mu     sync.Mutex   // guards all below
 	out    *bufio.Writer
+	recent []told // the last few, in the order of their ends
 }
 
 // outside is a folder that a full or lost disk of the server does not reach.
@@ -163,6 +164,9 @@ func (l *load) client(ctx context.Context, name string) {
 		l.count.Add(1)
 		l.mu.Lock()
 		err = json.NewEncoder(l.out).Encode(a)
+		if l.recent = append(l.recent, a); len(l.recent) > 4096 {
+			l.recent = append(l.recent[:0:0], l.recent[2048:]...)
+		}
 		l.mu.Unlock()
 		if err != nil {
 			l.t.Error(err)
