@@ -21,7 +21,7 @@ func (w *World) AccessKey(id string) (*AccessKey, bool) { return w.keys.get(id) 
 
 func (w *World) addKey(a *Account, u events.Unit, f events.AccessKeyCreated) {
 	if _, taken := w.keys.get(f.ID); taken {
-		return // ids have 80 bits of chance: the first holder keeps it
+		return // only automation that fixes ids could ask for it: the first holder keeps it
 	}
 	k := &AccessKey{ID: f.ID, Account: a.ID, UserID: f.User, Secret: f.Secret, Active: true, Created: u.Time}
 	if f.User == "" {

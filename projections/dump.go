@@ -59,7 +59,7 @@ func (w *World) Dump(out io.Writer) error {
 }
 
 func dump[E interface{ entity() *Entity }](enc *json.Encoder, r *roster[E], as func(E) line) error {
-	for _, e := range r.named.after("") {
+	for _, e := range r.after("") {
 		if err := enc.Encode(as(e)); err != nil {
 			return err
 		}

@@ -13,11 +13,6 @@ func (w *World) Indexes() (out []string) {
 			out = append(out, fmt.Sprint(a.ID, " ", name, " ", k))
 		}
 	}
-	ids := func(a *Account, t *table[string]) {
-		for id, name := range t.after("") {
-			out = append(out, fmt.Sprint(a.ID, " id ", id, " ", name))
-		}
-	}
 	for _, a := range w.accounts.after("") {
 		list(a, "members", &a.members)
 		list(a, "holding", &a.holding)
@@ -26,11 +21,11 @@ func (w *World) Indexes() (out []string) {
 		for id, u := range a.uses.after("") {
 			out = append(out, fmt.Sprint(a.ID, " use ", id, " ", u))
 		}
-		ids(a, &a.users.ids)
-		ids(a, &a.groups.ids)
-		ids(a, &a.roles.ids)
-		ids(a, &a.policies.ids)
-		ids(a, &a.profiles.ids)
+		out = append(out, ids(a, &a.users)...)
+		out = append(out, ids(a, &a.groups)...)
+		out = append(out, ids(a, &a.roles)...)
+		out = append(out, ids(a, &a.policies)...)
+		out = append(out, ids(a, &a.profiles)...)
 	}
 	for alias, id := range w.aliases.after("") {
 		out = append(out, fmt.Sprint(id, " alias ", alias))
@@ -41,3 +36,11 @@ func (w *World) Indexes() (out []string) {
 
 // Keys is how many access keys there are.
 func (w *World) Keys() int { return w.keys.len() }
+
+func ids[E interface{ entity() *Entity }](a *Account, r *roster[E]) (out []string) {
+	for id, s := range r.ids.after("") {
+		named, _ := r.name(s.is.entity().Name)
+		out = append(out, fmt.Sprint(a.ID, " id ", id, " ", s.is.entity().Name, " ", named.entity() == s.is.entity()))
+	}
+	return out
+}

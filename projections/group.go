@@ -16,43 +16,33 @@ func (a *Account) GroupByID(id string) (*Group, bool) { return a.groups.id(id) }
 
 // GroupsAfter yields the groups whose folded name is after marker, by name.
 func (a *Account) GroupsAfter(marker string) iter.Seq2[string, *Group] {
-	return a.groups.named.after(marker)
+	return a.groups.after(marker)
 }
 
 // Groups is how many groups there are.
-func (a *Account) Groups() int { return a.groups.named.len() }
+func (a *Account) Groups() int { return a.groups.len() }
 
 // MembersAfter yields the users of a group whose folded name is after marker.
 func (a *Account) MembersAfter(group *Group, marker string) iter.Seq2[string, *User] {
-	return resolve(a.members.under(group.ID+"/", marker), &a.users.named)
-}
-
-// resolve turns names into what they name.
-func resolve[E any](names iter.Seq2[string, struct{}], in *table[E]) iter.Seq2[string, E] {
-	return func(yield func(string, E) bool) {
-		for name := range names {
-			if e, ok := in.get(name); ok && !yield(name, e) {
-				return
-			}
-		}
-	}
+	return a.users.of(a.members.under(group.ID+"/", marker))
 }
 
 func (a *Account) addGroup(g *Group) {
 	g.cell = new(cell)
-	a.groups.add(g)
+	a.groups.add(a.age, g)
 	a.reindex(nil, &g.Identity)
 }
 
 func (a *Account) editGroup(id string, edit func(*Group)) {
-	old, ok := a.groups.id(id)
+	at, ok := a.groups.ids.get(id)
 	if !ok {
 		return
 	}
+	old := at.is
 	g := *old
 	g.cell = new(cell)
 	edit(&g)
-	a.groups.replace(old, &g)
+	a.groups.put(a.age, at, &g)
 	a.reindex(&old.Identity, &g.Identity)
 	a.grants = newVersion()
 }

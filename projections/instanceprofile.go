@@ -20,28 +20,29 @@ func (a *Account) InstanceProfileByID(id string) (*InstanceProfile, bool) { retu
 // InstanceProfilesAfter yields the instance profiles whose folded name is
 // after marker, by name.
 func (a *Account) InstanceProfilesAfter(marker string) iter.Seq2[string, *InstanceProfile] {
-	return a.profiles.named.after(marker)
+	return a.profiles.after(marker)
 }
 
 // InstanceProfiles is how many instance profiles there are.
-func (a *Account) InstanceProfiles() int { return a.profiles.named.len() }
+func (a *Account) InstanceProfiles() int { return a.profiles.len() }
 
 // InstanceProfilesOf yields the instance profiles that hold a role and whose
 // folded name is after marker, by name.
 func (a *Account) InstanceProfilesOf(r *Role, marker string) iter.Seq2[string, *InstanceProfile] {
-	return resolve(a.holding.under(r.ID+"/", marker), &a.profiles.named)
+	return a.profiles.of(a.holding.under(r.ID+"/", marker))
 }
 
 func (a *Account) addInstanceProfile(p *InstanceProfile) {
-	a.profiles.add(p)
+	a.profiles.add(a.age, p)
 	a.hold(nil, p)
 }
 
 func (a *Account) editInstanceProfile(id string, edit func(*InstanceProfile)) {
-	if old, ok := a.profiles.id(id); ok {
+	if at, ok := a.profiles.ids.get(id); ok {
+		old := at.is
 		p := *old
 		edit(&p)
-		a.profiles.replace(old, &p)
+		a.profiles.put(a.age, at, &p)
 		a.hold(old, &p)
 	}
 }

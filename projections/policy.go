@@ -97,11 +97,11 @@ func (a *Account) PolicyByID(id string) (*Policy, bool) {
 // PoliciesAfter yields the account's own policies whose folded name is after
 // marker, by name.
 func (a *Account) PoliciesAfter(marker string) iter.Seq2[string, *Policy] {
-	return a.policies.named.after(marker)
+	return a.policies.after(marker)
 }
 
 // Policies is how many policies the account has.
-func (a *Account) Policies() int { return a.policies.named.len() }
+func (a *Account) Policies() int { return a.policies.len() }
 
 // Managed finds a managed policy by its ARN: of any account, or of AWS.
 func (w *World) Managed(arn string) (*Policy, bool) {
@@ -153,15 +153,15 @@ func (a *Account) UsedAfter(policy, kind string, boundary bool, marker string) i
 func (a *Account) identityNamed(kind, folded string) (*Identity, bool) {
 	switch kind {
 	case UserPrefix:
-		if u, ok := a.users.named.get(folded); ok {
+		if u, ok := a.users.name(folded); ok {
 			return &u.Identity, true
 		}
 	case GroupPrefix:
-		if g, ok := a.groups.named.get(folded); ok {
+		if g, ok := a.groups.name(folded); ok {
 			return &g.Identity, true
 		}
 	case RolePrefix:
-		if r, ok := a.roles.named.get(folded); ok {
+		if r, ok := a.roles.name(folded); ok {
 			return &r.Identity, true
 		}
 	}
@@ -198,17 +198,18 @@ func (a *Account) count(index *table[struct{}], policy string, n int) {
 
 func (a *Account) addPolicy(p *Policy) {
 	p.ARN = a.ARN("policy", p.Path, p.Name)
-	a.policies.add(p)
+	a.policies.add(a.age, p)
 }
 
 func (a *Account) editPolicy(id string, edit func(*Policy)) {
-	old, ok := a.policies.id(id)
+	at, ok := a.policies.ids.get(id)
 	if !ok {
 		return
 	}
+	old := at.is
 	p := *old
 	edit(&p)
-	a.policies.replace(old, &p)
+	a.policies.put(a.age, at, &p)
 	if p.InForce() != old.InForce() {
 		a.grants = newVersion()
 	}

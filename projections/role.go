@@ -26,27 +26,28 @@ func (a *Account) RoleByID(id string) (*Role, bool) { return a.roles.id(id) }
 
 // RolesAfter yields the roles whose folded name is after marker, by name.
 func (a *Account) RolesAfter(marker string) iter.Seq2[string, *Role] {
-	return a.roles.named.after(marker)
+	return a.roles.after(marker)
 }
 
 // Roles is how many roles there are.
-func (a *Account) Roles() int { return a.roles.named.len() }
+func (a *Account) Roles() int { return a.roles.len() }
 
 func (a *Account) addRole(r *Role) {
 	r.cell = new(cell)
-	a.roles.add(r)
+	a.roles.add(a.age, r)
 	a.reindex(nil, &r.Identity)
 }
 
 func (a *Account) editRole(id string, edit func(*Role)) {
-	old, ok := a.roles.id(id)
+	at, ok := a.roles.ids.get(id)
 	if !ok {
 		return
 	}
+	old := at.is
 	r := *old
 	r.cell = new(cell)
 	edit(&r)
-	a.roles.replace(old, &r)
+	a.roles.put(a.age, at, &r)
 	a.reindex(&old.Identity, &r.Identity)
 }
 

@@ -38,34 +38,78 @@ func (t *table[V]) under(prefix, after string) iter.Seq2[string, V] {
 
 // roster holds the entities of one kind in an account.
 type roster[E interface{ entity() *Entity }] struct {
-	named table[E]      // by folded name
-	ids   table[string] // unique id to folded name
+	named table[*slot[E]] // by folded name
+	ids   table[*slot[E]] // by unique id
 }
 
-func (r *roster[E]) name(name string) (E, bool) { return r.named.get(fold(name)) }
+// slot holds the present value of an entity. A World writes only to slots of
+// its own age, so that most changes touch no table; a slot that a frozen World
+// shares is replaced.
+type slot[E any] struct {
+	is  E
+	age uint64
+}
 
-func (r *roster[E]) id(id string) (e E, ok bool) {
-	name, ok := r.ids.get(id)
-	if !ok {
-		return e, false
+func (s *slot[E]) value(ok bool) (e E, _ bool) {
+	if ok {
+		e = s.is
 	}
-	return r.named.get(name)
+	return e, ok
 }
 
-func (r *roster[E]) add(e E) {
-	name := fold(e.entity().Name)
-	r.named.add(name, e)
-	r.ids.set(e.entity().ID, name)
+func (r *roster[E]) name(name string) (E, bool) {
+	s, ok := r.named.get(fold(name))
+	return s.value(ok)
 }
 
-// replace puts e in the place of old, which may have had another name.
-func (r *roster[E]) replace(old, e E) {
-	was, is := fold(old.entity().Name), fold(e.entity().Name)
+func (r *roster[E]) id(id string) (E, bool) {
+	s, ok := r.ids.get(id)
+	return s.value(ok)
+}
+
+// after yields the entities whose folded name is greater than name, by name.
+func (r *roster[E]) after(name string) iter.Seq2[string, E] {
+	return func(yield func(string, E) bool) {
+		for name, s := range r.named.after(name) {
+			if !yield(name, s.is) {
+				return
+			}
+		}
+	}
+}
+
+// of turns folded names into the entities they name.
+func (r *roster[E]) of(names iter.Seq2[string, struct{}]) iter.Seq2[string, E] {
+	return func(yield func(string, E) bool) {
+		for name := range names {
+			if s, ok := r.named.get(name); ok && !yield(name, s.is) {
+				return
+			}
+		}
+	}
+}
+
+func (r *roster[E]) len() int { return r.named.len() }
+
+func (r *roster[E]) add(age uint64, e E) {
+	s := &slot[E]{e, age}
+	r.named.add(fold(e.entity().Name), s)
+	r.ids.set(e.entity().ID, s)
+}
+
+// put puts e in the place of what is in s, which may have had another name.
+func (r *roster[E]) put(age uint64, s *slot[E], e E) {
+	was, is := fold(s.is.entity().Name), fold(e.entity().Name)
+	if was == is && s.age == age {
+		s.is = e
+		return
+	}
 	if was != is {
 		r.named.delete(was)
-		r.ids.set(e.entity().ID, is)
 	}
-	r.named.set(is, e)
+	s = &slot[E]{e, age}
+	r.named.set(is, s)
+	r.ids.set(e.entity().ID, s)
 }
 
 func (r *roster[E]) remove(e E) {

@@ -24,27 +24,28 @@ func (a *Account) UserByID(id string) (*User, bool) { return a.users.id(id) }
 
 // UsersAfter yields the users whose folded name is after marker, by name.
 func (a *Account) UsersAfter(marker string) iter.Seq2[string, *User] {
-	return a.users.named.after(marker)
+	return a.users.after(marker)
 }
 
 // Users is how many users there are.
-func (a *Account) Users() int { return a.users.named.len() }
+func (a *Account) Users() int { return a.users.len() }
 
 func (a *Account) addUser(u *User) {
 	u.cell = new(cell)
-	a.users.add(u)
+	a.users.add(a.age, u)
 	a.reindexUser(nil, u)
 }
 
 func (a *Account) editUser(id string, edit func(*User)) {
-	old, ok := a.users.id(id)
+	at, ok := a.users.ids.get(id)
 	if !ok {
 		return
 	}
+	old := at.is
 	u := *old
 	u.cell = new(cell)
 	edit(&u)
-	a.users.replace(old, &u)
+	a.users.put(a.age, at, &u)
 	a.reindexUser(old, &u)
 }
 
