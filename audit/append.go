@@ -20,6 +20,7 @@ import (
 const (
 	partition      = "aws"
 	unknownAccount = "anonymous" // whose trail shows what no account can be found for
+	eventSize      = 2 << 10     // most events fit, so that their buffer is made once
 	maxParameters  = 100 << 10   // CloudTrail's limit on requestParameters, in bytes
 )
 
@@ -43,7 +44,7 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 	}
 	answer := Answer{Output: t.out, Err: t.err, Seq: t.verdict.World}
 	if len(t.tx.Facts) == 0 {
-		_, _, err := t.gate.Pager.Add(ctx, rec.EventID, events.AppendRecord(nil, &h, rec))
+		_, _, err := t.gate.Pager.Add(ctx, rec.EventID, events.AppendRecord(make([]byte, 0, eventSize), &h, rec))
 		return answer, err
 	}
 	if t.tx.Into != "" {
@@ -58,7 +59,7 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 
 // unit is the batch of a decision and the facts that it allowed.
 func unit(h *events.Header, rec *events.Record, facts []events.Event) (body []byte, err error) {
-	body = events.AppendRecord([]byte{'['}, h, rec)
+	body = events.AppendRecord(append(make([]byte, 0, 2*eventSize), '['), h, rec)
 	for _, f := range facts {
 		if body, err = events.AppendFact(append(body, ','), *h, newID(), f); err != nil {
 			return nil, err

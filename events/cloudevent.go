@@ -199,18 +199,47 @@ type Gist struct {
 	Effect  string // of the verdict
 }
 
-// Gist reads a record only as far as it must.
+// Gist reads a record only as far as it must: one is read for each event of
+// the feed.
 func (e *Raw) Gist() (g Gist, err error) {
-	var r struct {
-		EventSource string `json:"eventSource"`
-		EventName   string `json:"eventName"`
-		Verdict     struct {
-			Effect string `json:"effect"`
-		} `json:"verdict"`
+	source, err := member(e.Data, "eventSource")
+	if err == nil {
+		g.Name, err = member(e.Data, "eventName")
 	}
-	if err := json.Unmarshal(e.Data, &r); err != nil {
+	if err == nil {
+		g.Effect, err = member(e.Data, "verdict", "effect")
+	}
+	if err != nil {
 		return g, fmt.Errorf("events: record %s: %w", e.ID, err)
 	}
-	service, _, _ := strings.Cut(r.EventSource, ".")
-	return Gist{service, r.EventName, r.Verdict.Effect}, nil
+	g.Service, _, _ = strings.Cut(source, ".")
+	return g, nil
+}
+
+// member finds a string by the names on the way to it. It reads what Append
+// wrote: no white space.
+func member(b []byte, path ...string) (string, error) {
+	if len(b) < 2 || b[0] != '{' {
+		return "", errJSON
+	}
+	for i := 1; i < len(b)-1; {
+		k, err := skip(b, i)
+		if err != nil || k >= len(b) || b[k] != ':' || b[i] != '"' {
+			return "", errJSON
+		}
+		v, err := skip(b, k+1)
+		if err != nil {
+			return "", err
+		}
+		if string(b[i+1:k-1]) == path[0] {
+			if len(path) > 1 {
+				return member(b[k+1:v], path[1:]...)
+			}
+			return text(b[k+1 : v])
+		}
+		if i = v; b[i] == ',' {
+			i++
+		}
+	}
+	return "", errJSON
 }

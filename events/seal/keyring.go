@@ -23,6 +23,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -228,7 +230,7 @@ func (k *Keyring) Seal(account, subject, field string, plain Secret) string {
 
 // Open opens what Seal closed for the same account, subject and field.
 func (k *Keyring) Open(account, subject, field, sealed string) (Secret, error) {
-	v, text, err := version(sealed, "k%d.", len(k.kek))
+	v, text, err := version(sealed, len(k.kek))
 	if err != nil {
 		return Secret{}, err
 	}
@@ -243,16 +245,14 @@ func (k *Keyring) Open(account, subject, field, sealed string) (Secret, error) {
 	return Secret{string(plain)}, nil
 }
 
-func version(sealed, format string, newest int) (v int, text string, err error) {
-	for i := range len(sealed) {
-		if sealed[i] == '.' {
-			if n, err := fmt.Sscanf(sealed[:i+1], format, &v); n != 1 || err != nil || v < 1 || v > newest {
-				break
-			}
-			return v, sealed[i+1:], nil
-		}
+// version takes "k12." off a sealed value.
+func version(sealed string, newest int) (v int, text string, err error) {
+	head, text, ok := strings.Cut(sealed, ".")
+	number, named := strings.CutPrefix(head, "k")
+	if v, err = strconv.Atoi(number); !ok || !named || err != nil || v < 1 || v > newest {
+		return 0, "", ErrSealed
 	}
-	return 0, "", ErrSealed
+	return v, text, nil
 }
 
 // MACKey is the key that authenticates files of ours beside the journal.

@@ -52,6 +52,14 @@ func decisions(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	type made struct {
+		id    string
+		event []byte
+	}
+	ready := make([]made, callers*each) // made before: what is measured is writing them down
+	for i := range ready {
+		ready[i].id, ready[i].event = decision("111122223333", i)
+	}
 	var mu sync.Mutex
 	var latencies []time.Duration
 	var failed atomic.Int64
@@ -61,9 +69,9 @@ func decisions(ctx context.Context) error {
 		wg.Go(func() {
 			mine := make([]time.Duration, 0, each)
 			for i := range each {
-				id, event := decision("111122223333", c*each+i)
+				d := &ready[c*each+i]
 				at := time.Now()
-				if _, _, err := p.Add(ctx, id, event); err != nil {
+				if _, _, err := p.Add(ctx, d.id, d.event); err != nil {
 					failed.Add(1)
 				}
 				mine = append(mine, time.Since(at))

@@ -3,7 +3,7 @@
 // machine, and what counts is the ratio.
 //
 //	make bench              all of them
-//	make bench BENCH=http   one of: decisions mutations http replay sink start
+//	make bench BENCH=http   one of: decisions mutations gate http replay sink start
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"sort"
 	"strings"
@@ -26,6 +27,7 @@ var benches = []struct {
 }{
 	{"decisions", decisions},
 	{"mutations", mutations},
+	{"gate", looks},
 	{"http", overHTTP},
 	{"replay", replay},
 	{"sink", sink},
@@ -37,6 +39,12 @@ func main() {
 	maybeBare()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if name := os.Getenv("KEYTRAIL_BENCH_PROFILE"); name != "" { // a CPU profile of this process
+		f, err := os.Create(name)
+		die(err)
+		die(pprof.StartCPUProfile(f))
+		defer pprof.StopCPUProfile()
+	}
 	fmt.Printf("%-44s %14s %14s %7s  %s\n", "figure", "ours", "limit", "ratio", "goal")
 	for _, b := range benches {
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], b.name) {

@@ -169,3 +169,42 @@ func mutate(ctx context.Context, dir string, accounts int) (ours, limit time.Dur
 	}
 	return ours, time.Since(begin), n, nil
 }
+
+// looks: GetUser through the gate in this process, without HTTP: what the gate
+// itself costs.
+func looks(ctx context.Context) error {
+	const callers, each = 64, 500
+	dir, done, err := temp()
+	if err != nil {
+		return err
+	}
+	defer done()
+	g, err := openGate(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	name := "ana"
+	if _, err := g.ask(ctx, g.root, "iam", "CreateUser", &iam.CreateUserInput{UserName: &name}); err != nil {
+		return err
+	}
+	var failed atomic.Value
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				if _, err := g.ask(ctx, g.root, "iam", "GetUser", &iam.GetUserInput{UserName: &name}); err != nil {
+					failed.Store(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err, ok := failed.Load().(error); ok {
+		return err
+	}
+	alone("requests through the gate, 64 callers", number(callers*each/time.Since(begin).Seconds())+"/s", "")
+	return nil
+}
