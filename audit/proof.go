@@ -38,7 +38,8 @@ var (
 
 // claim is what a request says of its caller, with the secret that would prove it.
 type claim struct {
-	account string // of a key that exists, else ""
+	account string // of a key that may be used, else ""
+	owner   string // of a key that exists: its trail shows also who tries it in vain
 	secret  seal.Secret
 	err     error // why nobody can prove it
 	key     *projections.AccessKey
@@ -62,7 +63,10 @@ func (g *Gate) claims(w *projections.World, p Proof, now time.Time) claim {
 		return c
 	}
 	k, ok := w.AccessKey(p.KeyID())
-	if !ok || !k.Active {
+	if !ok {
+		return c
+	}
+	if c.owner = k.Account; !k.Active {
 		return c
 	}
 	secret, err := g.Keys.Open(k.Account, k.ID, "secret", k.Secret)
@@ -89,6 +93,9 @@ func (t *turn) authenticate(ctx context.Context) error {
 	}
 	c := t.claim
 	if c.account == "" {
+		if c.owner != "" {
+			t.recipient = c.owner
+		}
 		if err := p.CheckUnknown(); err != nil {
 			return err
 		}
