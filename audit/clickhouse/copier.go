@@ -18,7 +18,7 @@ import (
 const (
 	batchRows  = 10_000
 	batchBytes = 8 << 20
-	poll       = 50 * time.Millisecond // between looks at a log that had nothing new
+	poll       = 50 * time.Millisecond // between looks at the log while the last batch is being inserted
 	// Between the beginnings of two inserts that were not full: every insert is
 	// a part on disk that must be merged.
 	between    = 100 * time.Millisecond
@@ -32,6 +32,7 @@ type batch struct {
 	rows        int
 	bytes       int
 	stored      time.Time // of the first message
+	likely      int       // rows, judging by the batch before
 	months      []month   // a part of a table never spans two
 }
 
@@ -94,7 +95,11 @@ func (b *batch) month(t time.Time) *columns {
 		}
 	}
 	b.months = append(b.months, month{name: name})
-	return &b.months[len(b.months)-1].columns
+	c := &b.months[len(b.months)-1].columns
+	if len(b.months) == 1 {
+		c.grow(b.likely)
+	}
+	return c
 }
 
 // token is what the table remembers an insert by.
@@ -197,7 +202,7 @@ func (c *copier) read(ctx context.Context, after uint64, out chan<- *batch) erro
 		}
 		select {
 		case out <- b:
-			b = &batch{}
+			b = &batch{likely: b.rows}
 		case <-late:
 		case <-ctx.Done():
 		}
@@ -237,10 +242,20 @@ func (c *copier) read(ctx context.Context, after uint64, out chan<- *batch) erro
 		case b.last > 0:
 			give(poll)
 		default:
-			sleep(ctx, poll)
+			c.await(ctx, after)
 		}
 	}
 	return ctx.Err()
+}
+
+var errNews = errors.New("news")
+
+// await returns when the log has something after a sequence, or trouble.
+func (c *copier) await(ctx context.Context, after uint64) {
+	err := c.log.Follow(ctx, c.name, after, func(journal.Message) error { return errNews })
+	if !errors.Is(err, errNews) {
+		sleep(ctx, poll) // the next Read meets the same trouble and tells
+	}
 }
 
 // trouble tells what waiting may mend from what it will not.

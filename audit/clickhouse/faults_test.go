@@ -109,10 +109,13 @@ func TestKills(t *testing.T) {
 	wr := newWriter(log, sd)
 	wr.now = time.Now().UTC().AddDate(0, -1, 0) // some batches span two months
 	rng := rand.New(rand.NewPCG(sd, 2))
-	rounds := 50
+	steps := []string{"before-insert", "after-insert", "mark-before", "mark-after", "time"}
+	whats := []string{"kill", "stop", "error", "kill+stop"}
+	rounds := 60
 	if testing.Short() {
-		rounds = 10
+		rounds = len(steps) * len(whats)
 	}
+	order := rng.Perm(len(steps) * len(whats)) // each of them, then again
 	deadline := time.Now().Add(50 * time.Second)
 	errTrip := errors.New("planned trouble")
 	done := map[string]int{}
@@ -125,9 +128,9 @@ func TestKills(t *testing.T) {
 			wr.now = wr.now.AddDate(0, 0, 3)
 		}
 		ctx, stop := context.WithCancel(context.Background())
-		step := []string{"before-insert", "after-insert", "mark-before", "mark-after", "time"}[rng.IntN(5)]
-		what := []string{"kill", "stop", "error", "kill+stop"}[rng.IntN(4)]
-		skip := rng.IntN(2)
+		pick := order[round%len(order)]
+		step, what := steps[pick%len(steps)], whats[pick/len(steps)]
+		skip := min(rng.IntN(2), round/len(order)) // at the first chance, later also at the second
 		tripped := make(chan struct{})
 		trouble := func() error {
 			if strings.Contains(what, "kill") {
@@ -173,7 +176,7 @@ func TestKills(t *testing.T) {
 		select {
 		case <-tripped:
 			done[step+" "+what]++
-		case <-time.After(600 * time.Millisecond):
+		case <-time.After(5 * time.Second): // the engine may be on its way back
 		}
 		conn.set(nil)
 		log.mu.Lock()

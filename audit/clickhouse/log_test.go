@@ -3,7 +3,6 @@ package clickhouse
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -78,8 +77,20 @@ func (l *fakeLog) Read(ctx context.Context, s journal.Stream, after uint64, limi
 	return append([]journal.Message(nil), all...), ctx.Err()
 }
 
-func (l *fakeLog) Follow(context.Context, journal.Stream, uint64, func(journal.Message) error) error {
-	return errors.New("fakeLog: nobody follows")
+func (l *fakeLog) Follow(ctx context.Context, s journal.Stream, after uint64, f func(journal.Message) error) error {
+	for {
+		msgs, err := l.Read(ctx, s, after, 100)
+		if err != nil {
+			return err
+		}
+		for _, m := range msgs {
+			if err := f(m); err != nil {
+				return err
+			}
+			after = m.Seq
+		}
+		sleep(ctx, 2*time.Millisecond)
+	}
 }
 
 func (l *fakeLog) Last(context.Context, journal.Stream, string) (journal.Message, error) {

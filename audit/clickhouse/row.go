@@ -498,3 +498,41 @@ func (c *columns) cut(n int) {
 	c.evaluator = c.evaluator[:n]
 	c.raw = c.raw[:n]
 }
+
+// grow makes room for n rows: copying columns that grow costs a tenth of a row.
+func (c *columns) grow(n int) {
+	c.stream = slices.Grow(c.stream, n)
+	c.seq = slices.Grow(c.seq, n)
+	c.idx = slices.Grow(c.idx, n)
+	c.eventID = slices.Grow(c.eventID, n)
+	c.time = slices.Grow(c.time, n)
+	c.account = slices.Grow(c.account, n)
+	c.region = slices.Grow(c.region, n)
+	c.eventSource = slices.Grow(c.eventSource, n)
+	c.eventName = slices.Grow(c.eventName, n)
+	c.action = slices.Grow(c.action, n)
+	c.readOnly = slices.Grow(c.readOnly, n)
+	c.management = slices.Grow(c.management, n)
+	c.principal = slices.Grow(c.principal, n)
+	c.principalType = slices.Grow(c.principalType, n)
+	c.principalID = slices.Grow(c.principalID, n)
+	c.userName = slices.Grow(c.userName, n)
+	c.accessKey = slices.Grow(c.accessKey, n)
+	c.issuer = slices.Grow(c.issuer, n)
+	c.mfa = slices.Grow(c.mfa, n)
+	c.sourceIP = slices.Grow(c.sourceIP, n)
+	c.source = slices.Grow(c.source, n)
+	c.userAgent = slices.Grow(c.userAgent, n)
+	c.requestID = slices.Grow(c.requestID, n)
+	c.sharedID = slices.Grow(c.sharedID, n)
+	c.resource = slices.Grow(c.resource, n)
+	c.resourceARNs = slices.Grow(c.resourceARNs, n)
+	c.resourceTypes = slices.Grow(c.resourceTypes, n)
+	c.decision = slices.Grow(c.decision, n)
+	c.errorCode = slices.Grow(c.errorCode, n)
+	c.policies = slices.Grow(c.policies, n)
+	c.statements = slices.Grow(c.statements, n)
+	c.world = slices.Grow(c.world, n)
+	c.evaluator = slices.Grow(c.evaluator, n)
+	c.raw = slices.Grow(c.raw, n)
+}

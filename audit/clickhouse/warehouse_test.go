@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"reflect"
@@ -72,14 +71,23 @@ func TestHangingServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	var held []net.Conn
+	over := make(chan struct{})
 	go func() {
+		defer close(over)
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			go func() { defer c.Close(); _, _ = io.Copy(io.Discard, c) }()
+			held = append(held, c)
+		}
+	}()
+	defer func() {
+		l.Close()
+		<-over
+		for _, c := range held {
+			c.Close() // else the client waits five seconds for our greeting
 		}
 	}()
 	w, err := Open(Options{DSN: "clickhouse://u:p@" + l.Addr().String()})

@@ -296,10 +296,12 @@ func Find(given string) (string, error) {
 }
 
 // lines keeps the last lines a process wrote to its standard error: the
-// engine quotes failing SQL there, so they go into no log until it dies.
+// engine quotes failing SQL there, so they go into no log until it dies. Of a
+// crash it keeps the first: it says why, and the last are registers.
 type lines struct {
-	mu   sync.Mutex
-	last []byte
+	mu    sync.Mutex
+	crash string
+	last  []byte
 }
 
 const lastWords = 4096
@@ -307,6 +309,11 @@ const lastWords = 4096
 func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for line := range strings.Lines(string(b)) {
+		if l.crash == "" && (strings.HasPrefix(line, "SIG") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:")) {
+			l.crash = strings.TrimSpace(line)
+		}
+	}
 	l.last = append(l.last, b...)
 	if n := len(l.last) - lastWords; n > 0 {
 		l.last = append(l.last[:0], l.last[n:]...)
@@ -317,13 +324,9 @@ func (l *lines) Write(b []byte) (int, error) {
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := strings.Split(strings.TrimSpace(string(l.last)), "\n")
-	for _, line := range all { // a crash begins with its reason and ends with registers
-		for _, reason := range []string{"SIG", "panic:", "fatal error:"} {
-			if strings.HasPrefix(line, reason) {
-				return line
-			}
-		}
+	if l.crash != "" {
+		return l.crash
 	}
+	all := strings.Split(strings.TrimSpace(string(l.last)), "\n")
 	return strings.Join(all[max(0, len(all)-3):], " | ")
 }
