@@ -2,8 +2,10 @@ package journal
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"sync"
 	"time"
 )
@@ -111,25 +113,91 @@ func (p *Pager) Down() error { p.mu.Lock(); defer p.mu.Unlock(); return p.down }
 
 func (p *Pager) setDown(err error) { p.mu.Lock(); p.down = err; p.mu.Unlock() }
 
+// page is one message in the making. Its leaf hash is made as events come, so
+// that it is ready when its turn to be written comes.
+type page struct {
+	waiters []*waiter
+	body    []byte
+	leaf    hash.Hash
+}
+
+func newPage() *page { return &page{body: make([]byte, 0, pageBytes+pageBytes/8), leaf: sha256.New()} }
+
+func (g *page) add(w *waiter) {
+	from := len(g.body)
+	if from == 0 {
+		g.leaf.Reset()
+		g.leaf.Write([]byte{0})
+		g.body = append(g.body, '[')
+	} else {
+		g.body = append(g.body, ',')
+	}
+	g.body = append(g.body, w.event...)
+	g.leaf.Write(g.body[from:])
+	g.waiters = append(g.waiters, w)
+}
+
+func (g *page) full() bool { return len(g.waiters) >= pageEvents || len(g.body) >= pageBytes }
+
+func (g *page) close() (leaf Hash) {
+	g.body = append(g.body, ']')
+	g.leaf.Write([]byte{']'})
+	g.leaf.Sum(leaf[:0])
+	return leaf
+}
+
+// run fills one page while the other is being synced.
 func (p *Pager) run(ctx context.Context) {
 	defer close(p.done)
-	var page []*waiter
-	var body []byte
-	for first := range p.queue {
-		page, body = append(page[:0], first), append(append(body[:0], '['), first.event...)
-		for full := false; !full && len(page) < pageEvents && len(body) < pageBytes; {
-			select {
-			case w, ok := <-p.queue:
-				if full = !ok; ok {
-					page, body = append(page, w), append(append(body, ','), w.event...)
-				}
-			default:
-				full = true
-			}
-		}
-		seq, err := p.write(ctx, page[0].id, append(body, ']'))
-		for i, w := range page {
+	ready, free := make(chan *page), make(chan *page, 2)
+	free <- newPage()
+	free <- newPage()
+	go func() {
+		defer close(ready)
+		p.fill(ready, free)
+	}()
+	for g := range ready {
+		seq, err := p.write(ctx, g)
+		for i, w := range g.waiters {
 			w.done <- result{seq, i, err}
+		}
+		clear(g.waiters)
+		g.waiters, g.body = g.waiters[:0], g.body[:0]
+		free <- g
+	}
+}
+
+// fill makes pages until the queue is closed. A page grows until the writer
+// takes it.
+func (p *Pager) fill(ready chan<- *page, free <-chan *page) {
+	for first := range p.queue {
+		g := <-free
+		g.add(first)
+		for taken := false; !taken; {
+			queue := p.queue
+			if g.full() {
+				queue = nil
+			}
+			select {
+			case w, ok := <-queue: // first what waits: a page costs a sync
+				if !ok {
+					ready <- g
+					return
+				}
+				g.add(w)
+				continue
+			default:
+			}
+			select {
+			case ready <- g:
+				taken = true
+			case w, ok := <-queue:
+				if !ok {
+					ready <- g
+					return
+				}
+				g.add(w)
+			}
 		}
 	}
 }
@@ -137,14 +205,15 @@ func (p *Pager) run(ctx context.Context) {
 // write appends one page. An unknown outcome is settled before the next page:
 // its events were refused, and whether they were kept after all decides only
 // where the chain goes on.
-func (p *Pager) write(ctx context.Context, id string, body []byte) (uint64, error) {
+func (p *Pager) write(ctx context.Context, g *page) (uint64, error) {
 	if !p.sure {
 		if err := p.resolve(ctx); err != nil {
 			p.setDown(err)
 			return 0, fmt.Errorf("%w: %w", ErrUnrecorded, err)
 		}
 	}
-	m := Message{Key: p.writer, ID: id, Link: Next(p.link, Leaf(body)), Body: body}
+	leaf := g.close()
+	m := Message{Key: p.writer, ID: g.waiters[0].id, Link: Next(p.link, leaf), Body: g.body}
 	seq, err := p.log.Append(ctx, Decisions, p.last, m)
 	if err != nil {
 		p.sure = false
