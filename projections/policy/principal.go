@@ -34,8 +34,9 @@ const (
 	namedCanonical
 )
 
-// named is one principal. Id, if set, is the unique id a user or role ARN was
-// bound to when the policy was saved; the ARN no longer counts then.
+// named is one principal. Id, if set, is what its ARN was bound to when the
+// policy was saved: the unique id of a user or role, or aws:userid of a role
+// session (AROA…:name). The ARN no longer counts then.
 type named struct {
 	kind  namedKind
 	value string
@@ -110,7 +111,7 @@ func (n *named) as(p *Principal) grant {
 	case namedUser, namedRole, namedID:
 		return n.entity(p)
 	case namedSession:
-		if (p.Type == AssumedRole || p.Type == FederatedUser) && p.ARN == n.value {
+		if (p.Type == AssumedRole || p.Type == FederatedUser) && (n.id == "" && p.ARN == n.value || n.id != "" && p.ID == n.id) {
 			return grantDirect
 		}
 	case namedService:

@@ -150,7 +150,7 @@ func (p *Policy) Bind(ids map[string]string) *Policy {
 		s := *old
 		s.named = append([]named(nil), old.named...)
 		for k, n := range s.named {
-			if id := ids[n.value]; id != "" && (n.kind == namedUser || n.kind == namedRole) {
+			if id := ids[n.value]; id != "" && (n.kind == namedUser || n.kind == namedRole || n.kind == namedSession) {
 				s.named[k].id = id
 			}
 		}
