@@ -4,7 +4,7 @@ import "testing"
 
 // A trust policy means whom it named when it was saved: a user, a role or a
 // session of a role that was made again under the same name is somebody else.
-func TestBind(t *testing.T) {
+func TestBindSession(t *testing.T) {
 	const role, session, user = "arn:aws:iam::111122223333:role/r", "arn:aws:sts::111122223333:assumed-role/r/s", "arn:aws:iam::111122223333:user/u"
 	caller := func(id string) *Principal {
 		return &Principal{Type: AssumedRole, ARN: session, Account: "111122223333", ID: id + ":s", UniqueID: id, RoleARN: role}
