@@ -5,15 +5,22 @@ import (
 	"strings"
 )
 
+// KeyUse is a condition key that a document looks at, and with how many values
+// and variables it does.
+type KeyUse struct {
+	Name string
+	Uses int
+}
+
 // Keys lists the condition keys that a document looks at, in conditions and in
 // variables: in the order of the text, spelled as they first are, each once
 // whatever its case. A document that does not parse has none.
-func Keys(document string) []string {
+func Keys(document string) []KeyUse {
 	root, err := decode(document)
 	if err != nil {
 		return nil
 	}
-	l := keyList{seen: map[string]bool{}}
+	l := keyList{at: map[string]int{}}
 	for i, key := range root.keys {
 		l.modern = l.modern || key == "Version" && root.items[i].text == "2012-10-17"
 	}
@@ -34,15 +41,19 @@ func Keys(document string) []string {
 
 type keyList struct {
 	modern bool
-	keys   []string
-	seen   map[string]bool
+	keys   []KeyUse
+	at     map[string]int // by folded name
 }
 
-func (l *keyList) add(key string) {
-	if folded := fold(key); !l.seen[folded] {
-		l.seen[folded] = true
-		l.keys = append(l.keys, key)
+func (l *keyList) add(key string, uses int) {
+	folded := fold(key)
+	at, ok := l.at[folded]
+	if !ok {
+		at = len(l.keys)
+		l.at[folded] = at
+		l.keys = append(l.keys, KeyUse{Name: key})
 	}
+	l.keys[at].Uses += uses
 }
 
 func (l *keyList) statement(s node) {
@@ -61,11 +72,11 @@ func (l *keyList) statement(s node) {
 				takesVariables := op.family == stringEquals || op.family == stringEqualsIgnoreCase || op.family == stringLike || op.family == arnLike
 				keys := s.items[i].items[k]
 				for n, key := range keys.keys {
-					l.add(key)
 					values := keys.items[n]
-					if values.kind == jsonString {
+					if values.kind != jsonList {
 						values.items = []node{values}
 					}
+					l.add(key, len(values.items))
 					for _, v := range values.items {
 						if takesVariables && v.kind == jsonString {
 							l.variables(v.text)
@@ -86,7 +97,7 @@ func (l *keyList) variables(s string) {
 		}
 		name, _, hasFallback, size := cutVariable(s[i:])
 		if hasFallback || name != "*" && name != "?" && name != "$" {
-			l.add(name)
+			l.add(name, 1)
 		}
 		i += size - 1
 	}
