@@ -79,26 +79,34 @@ func verifyExport(dir, key, o string) error {
 		if err != nil {
 			return failure{exitReach, err}
 		}
-		p, err := prove(s, signed, text, lines(f, s), nil)
+		p, err := proveExport(s, signed, text, f)
 		f.Close()
 		if err != nil {
 			return damage(err)
-		}
-		if len(signed) == 0 {
-			return no("%s has no signed checkpoint: nothing says what it held", s)
-		}
-		if p.Messages != p.Signed {
-			return no("%s holds %d messages, its checkpoint %d: nothing signed says what the rest is", s, p.Messages, p.Signed)
 		}
 		found = append(found, p)
 	}
 	return report(found, text, o)
 }
 
+// proveExport proves one stream of an export: all of it must be signed.
+func proveExport(s journal.Stream, signed []byte, key string, in io.Reader) (proved, error) {
+	p, err := prove(s, signed, key, lines(in, s), nil)
+	switch {
+	case err != nil:
+		return p, err
+	case len(signed) == 0:
+		return p, no("%s has no signed checkpoint: nothing says what it held", s)
+	case p.Messages != p.Signed:
+		return p, no("%s holds %d messages, its checkpoint %d: nothing signed says what the rest is", s, p.Messages, p.Signed)
+	}
+	return p, nil
+}
+
 // lines reads the messages of an export, a thousand at a time. A line that
 // does not read is damage.
 func lines(f io.Reader, s journal.Stream) func() ([]journal.Message, error) {
-	in := bufio.NewReaderSize(f, 1<<20)
+	in := bufio.NewReaderSize(f, 64<<10)
 	n := 0
 	return func() (messages []journal.Message, err error) {
 		for len(messages) < 1000 {
@@ -110,15 +118,26 @@ func lines(f io.Reader, s journal.Stream) func() ([]journal.Message, error) {
 				return nil, failure{exitReach, err}
 			}
 			n++
-			var m exported
-			if err := json.Unmarshal(line, &m); err != nil {
-				return nil, fmt.Errorf("%w: %s: line %d does not read: %w", journal.ErrDamaged, s, n, err)
+			m, err := parseLine(line)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %s: line %d %w", journal.ErrDamaged, s, n, err)
 			}
-			if again, err := json.Marshal(m); err != nil || !bytes.Equal(append(again, '\n'), line) {
-				return nil, fmt.Errorf("%w: %s: line %d is not as it was written", journal.ErrDamaged, s, n)
-			}
-			messages = append(messages, journal.Message{Seq: m.Seq, Key: m.Key, Link: m.Link, Body: m.Body})
+			messages = append(messages, m)
 		}
 		return messages, nil
 	}
+}
+
+func parseLine(line []byte) (journal.Message, error) {
+	var m exported
+	if !bytes.HasSuffix(line, []byte("\n")) {
+		return journal.Message{}, errors.New("is cut")
+	}
+	if err := json.Unmarshal(line, &m); err != nil {
+		return journal.Message{}, fmt.Errorf("does not read: %w", err)
+	}
+	if again, err := json.Marshal(m); err != nil || !bytes.Equal(append(again, '\n'), line) {
+		return journal.Message{}, errors.New("is not as it was written")
+	}
+	return journal.Message{Seq: m.Seq, Key: m.Key, Link: m.Link, Body: m.Body}, nil
 }
