@@ -55,6 +55,7 @@ type Request struct {
 	Proof         Proof  // nil: unsigned, or Unproved
 	Unproved      error  // why there is no proof
 	Input         func() (any, error)
+	Unread        error  // why it could not be read, if it could not: recorded if it is somebody's, and the answer
 	ID            string // request id, a UUID
 	Region        string
 	SourceIP      string
@@ -120,11 +121,17 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 		return g.internal(r, err)
 	}
 	if err := t.authenticate(ctx); err != nil {
+		if r.Unread != nil {
+			return Answer{Err: r.Unread} // nobody's noise
+		}
 		var theirs smithy.APIError
 		if !errors.As(err, &theirs) {
 			return g.internal(r, err)
 		}
 		return t.refuse(ctx, err)
+	}
+	if r.Unread != nil {
+		return t.refuse(ctx, r.Unread)
 	}
 	if t.action == nil {
 		return t.refuse(ctx, refusal("InvalidAction", "Could not find operation %s for version %s", r.Name, r.Version))

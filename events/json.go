@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"errors"
 	"unicode/utf8"
 )
@@ -49,6 +50,26 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// closing is the index of the quotation mark that ends the string whose inside
+// begins at b[i], or -1.
+func closing(b []byte, i int) int {
+	for {
+		n := bytes.IndexByte(b[i:], '"')
+		if n < 0 {
+			return -1
+		}
+		end := i + n
+		slashes := 0
+		for end-slashes > i && b[end-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return end
+		}
+		i = end + 1
+	}
+}
+
 var errJSON = errors.New("events: malformed batch")
 
 // skip returns the index after the JSON value that begins at b[i]. It trusts
@@ -58,12 +79,7 @@ func skip(b []byte, i int) (int, error) {
 	for ; i < len(b); i++ {
 		switch b[i] {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-			if i >= len(b) {
+			if i = closing(b, i+1); i < 0 {
 				return 0, errJSON
 			}
 			if depth == 0 {

@@ -33,9 +33,14 @@ type Sink struct {
 	w   *Warehouse
 	log journal.Log
 
+	began  time.Time
 	mu     sync.Mutex
 	states map[journal.Stream]*StreamState
 }
+
+// quiet is how long trouble is not worth a line: an engine that starts answers
+// nobody for a second.
+const quiet = 5 * time.Second
 
 // Phase is what the copying of a stream is doing.
 type Phase string
@@ -60,6 +65,7 @@ type StreamState struct {
 	ErrSince time.Time
 	Rebuilds int // since this process began
 
+	told   bool      // Err was logged
 	oldest time.Time // when the oldest message not in the table was stored; zero: not known
 }
 
@@ -70,7 +76,7 @@ var streams = []journal.Stream{journal.Identity, journal.Decisions}
 
 // NewSink makes the sink from log to w. Run runs it.
 func NewSink(w *Warehouse, log journal.Log) *Sink {
-	s := &Sink{w: w, log: log, states: map[journal.Stream]*StreamState{}}
+	s := &Sink{w: w, log: log, began: w.now(), states: map[journal.Stream]*StreamState{}}
 	for _, name := range streams {
 		s.states[name] = &StreamState{Stream: name, Phase: Starting}
 	}
@@ -101,11 +107,13 @@ func (s *Sink) update(name journal.Stream, f func(st *StreamState)) {
 // failed notes trouble; it is logged when it begins and when its kind changes.
 func (s *Sink) failed(name journal.Stream, phase Phase, err error) {
 	s.update(name, func(st *StreamState) {
+		now := s.w.now()
 		if st.Err == nil {
-			st.ErrSince = s.w.now()
+			st.ErrSince = now
 		}
-		if st.Err == nil || st.Phase != phase {
-			s.w.log.Log(context.Background(), slog.LevelWarn, "audit rows are not being written", "stream", name, "phase", phase, "err", err)
+		if (!st.told || st.Phase != phase) && (phase == Alarm || now.Sub(s.began) > quiet) {
+			s.w.log.Warn("audit rows are not being written", "stream", name, "phase", phase, "err", err)
+			st.told = true
 		}
 		st.Phase, st.Err = phase, err
 	})
@@ -113,10 +121,10 @@ func (s *Sink) failed(name journal.Stream, phase Phase, err error) {
 
 func (s *Sink) works(name journal.Stream, phase Phase) {
 	s.update(name, func(st *StreamState) {
-		if st.Err != nil {
+		if st.told {
 			s.w.log.Info("audit rows are being written again", "stream", name, "after", s.w.now().Sub(st.ErrSince).Round(time.Millisecond))
 		}
-		st.Phase, st.Err = phase, nil
+		st.Phase, st.Err, st.told = phase, nil, false
 	})
 }
 
