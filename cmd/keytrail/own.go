@@ -50,8 +50,8 @@ func (s *server) serveOwn(w http.ResponseWriter, r *http.Request, now time.Time,
 	q := s.request(r, id)
 	q.Service, q.Version, q.Name = ownService, ownVersion, strings.TrimPrefix(r.Header.Get("X-Amz-Target"), ownTarget)
 	if _, ok := ownInputs[q.Name]; !ok {
-		fail(&smithy.GenericAPIError{Code: "UnknownOperationException", Message: "There is no such operation."})
-		return
+		q.Name = wire.Word(q.Name)
+		q.Unread = &smithy.GenericAPIError{Code: "UnknownOperationException", Message: "There is no such operation."}
 	}
 	if signature, err := sigv4.Parse(r, body, now, sigv4.Scope{Service: ownService}); err != nil {
 		q.Unproved = err

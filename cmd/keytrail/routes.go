@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/keytrail/keytrail/audit"
+	"github.com/keytrail/keytrail/cmd/keytrail/sigv4"
 	"github.com/keytrail/keytrail/cmd/keytrail/wire"
 	"github.com/keytrail/keytrail/events"
 )
@@ -44,6 +46,13 @@ func (s *server) routes() http.Handler {
 			http.Error(w, "too many headers", http.StatusRequestHeaderFieldsTooLarge)
 			return
 		}
+		if len(r.TransferEncoding) > 0 {
+			// With a length beside it, net/http has already chosen one of the two
+			// and does not say so; no AWS client sends chunks.
+			w.Header().Set("Connection", "close")
+			http.Error(w, "give the Content-Length instead of a Transfer-Encoding", http.StatusBadRequest)
+			return
+		}
 		s.api(w, r)
 	})
 }
@@ -65,7 +74,7 @@ func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	}
 	call, err := wire.ReadRequest(w, r)
 	if err != nil {
-		wire.WriteError(w, call.Service, id, err)
+		wire.WriteError(w, call.Service, id, s.unread(r, call, now, id, err))
 		return
 	}
 	q := s.request(r, id)
@@ -87,6 +96,27 @@ func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	if err := wire.WriteResponse(w, call.Op, id, answer.Output); err != nil {
 		s.gate.Errors.Error("answer not written", "request", id, "cause", err)
 	}
+}
+
+// unread lets the gate record a request that the wire refused to read, if it is
+// signed all the same: who tries doors is in the trail. It gives the answer.
+func (s *server) unread(r *http.Request, call *wire.Call, now time.Time, id string, why error) error {
+	if r.Header["Authorization"] == nil && r.URL.RawQuery == "" {
+		return why
+	}
+	if call.Body == nil && r.Body != nil {
+		var err error
+		if call.Body, err = io.ReadAll(io.LimitReader(r.Body, 256<<10)); err != nil {
+			return why
+		}
+	}
+	signature, err := sigv4.Parse(r, call.Body, now, sigv4.Scope{Service: call.Service})
+	if err != nil {
+		return why
+	}
+	q := s.request(r, id)
+	q.Service, q.Name, q.Proof, q.Unread = call.Service, call.Action(), signature, why
+	return s.gate.Serve(r.Context(), q).Err
 }
 
 // request is what the gate wants to know of r.

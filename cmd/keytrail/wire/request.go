@@ -169,6 +169,30 @@ func (c *Call) find() error {
 	return &smithy.GenericAPIError{Code: "InvalidAction", Message: "Could not find operation " + clip(action, 128) + " for version " + clip(orNone(version), 64), Fault: smithy.FaultClient}
 }
 
+// Action names the operation that is asked for as far as the request could be
+// read, known or not.
+func (c *Call) Action() string {
+	name := c.form.get("Action")
+	if target := c.request.Header["X-Amz-Target"]; len(target) == 1 {
+		name = target[0][strings.LastIndexByte(target[0], '.')+1:]
+	}
+	return Word(name)
+}
+
+// Word is name if it is a word of at most 128 letters and digits, and
+// Unreadable if not: what strangers call an operation is not repeated in rows.
+func Word(name string) string {
+	if name == "" || len(name) > 128 {
+		return "Unreadable"
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return "Unreadable"
+		}
+	}
+	return name
+}
+
 func orNone(version string) string {
 	if version == "" {
 		return "NO_VERSION_SPECIFIED"
