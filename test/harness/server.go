@@ -5,6 +5,7 @@ package harness
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -398,6 +399,30 @@ func (s *Server) Verify() error {
 		if r := s.Keytrail(s.Root, args...); r.Code != 0 {
 			return fmt.Errorf("keytrail %s: exit code %d\n%s%s", strings.Join(args, " "), r.Code, r.Out, r.Err)
 		}
+	}
+	return nil
+}
+
+// Searchable says whether the trail can be searched up to what was last
+// recorded; decisions never wait for that.
+func (s *Server) Searchable() error {
+	c := http.Client{Timeout: 5 * time.Second}
+	resp, err := c.Get(s.URL + "/readyz")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	var r struct {
+		Audit struct {
+			Ready  bool
+			Reason string
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&r); err != nil {
+		return err
+	}
+	if !r.Audit.Ready {
+		return fmt.Errorf("the audit store is not ready: %s", r.Audit.Reason)
 	}
 	return nil
 }
