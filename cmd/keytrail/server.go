@@ -48,6 +48,7 @@ type server struct {
 	store  *clickhouse.Warehouse // nil: --audit off
 	sink   *clickhouse.Sink
 	first  *commands.CreateAccountOutput // what the first start made, shown once
+	told   bool                          // who started us chose the secret: it need not be shown
 
 	background sync.WaitGroup
 	failed     chan error // something that must run has ended
@@ -57,7 +58,7 @@ type server struct {
 // request is taken, those taken are answered or refused, and what is known is
 // signed.
 func serve(ctx context.Context, c *serverConfig) error {
-	s := &server{config: c, failed: make(chan error, 8)}
+	s := &server{config: c, failed: make(chan error, 8), told: os.Getenv(bootstrapSecret) != ""}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return failure{exitReach, err}
@@ -66,6 +67,7 @@ func serve(ctx context.Context, c *serverConfig) error {
 	if s.node, err = openNode(ctx, c, s.begin); err != nil {
 		return err
 	}
+	forget(bootstrapSecret)
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	if err := s.start(work); err != nil {
@@ -233,7 +235,7 @@ func (s *server) greet(addr net.Addr) {
 	}
 	url := scheme + "://" + addr.String()
 	fmt.Printf("keytrail serves IAM, STS and CloudTrail at %s (data in %s)\n", url, s.config.Data)
-	if s.first == nil || os.Getenv("KEYTRAIL_BOOTSTRAP_SECRET_ACCESS_KEY") != "" {
+	if s.first == nil || s.told {
 		return
 	}
 	fmt.Printf(`
