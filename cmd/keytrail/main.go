@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,12 @@ func no(format string, args ...any) error { return failure{exitNo, fmt.Errorf(fo
 
 func main() {
 	engine.MaybeChild() // the ClickHouse engine is this binary, started again
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		// Requests leave much garbage beside little that lives: collect less
+		// often, until memory grows.
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(2 << 30)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	err := root().ExecuteContext(ctx)
@@ -56,7 +63,7 @@ func root() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return failure{exitUsage, err} })
-	c.AddCommand(serverCommand(), accountCommand(), auditCommand(), replayCommand(), verifyCommand())
+	c.AddCommand(serverCommand(), accountCommand(), auditCommand(), replayCommand(), verifyCommand(), policyCommand())
 	for _, sub := range c.Commands() {
 		usage(sub)
 	}
