@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/google/uuid"
 
 	"github.com/keytrail/keytrail/events"
 	"github.com/keytrail/keytrail/query"
@@ -101,6 +102,9 @@ func (s *Server) Raw(method, target string, header http.Header, body []byte) *ht
 		s.t.Fatal(err)
 	}
 	r.Header = header
+	// As the SDKs do: two requests of one second are two, the same one sent
+	// again is one.
+	r.Header.Set("Amz-Sdk-Invocation-Id", uuid.NewString())
 	return r
 }
 
