@@ -109,10 +109,11 @@ func TestWatchRefuses(t *testing.T) {
 		{"no head", file("decisions.head", nil), nil},
 		{"no newest checkpoint", file("decisions.checkpoint", nil), nil},
 		{"an altered checkpoint", file("decisions.checkpoint", flip), journal.ErrDamaged},
-		{"another body after the checkpoint", edit(func(all []journal.Message) []journal.Message { all[29].Body = []byte("x"); return all }), journal.ErrDamaged},
-		{"another link after the checkpoint", edit(func(all []journal.Message) []journal.Message { all[29].Link[0]++; return all }), journal.ErrDamaged},
+		{"another body after the checkpoint", edit(func(all []journal.Message) []journal.Message { all[30].Body = []byte("x"); return all }), journal.ErrDamaged},
+		{"another link after the checkpoint", edit(func(all []journal.Message) []journal.Message { all[30].Link[0]++; return all }), journal.ErrDamaged},
 		{"a gap after the checkpoint", edit(func(all []journal.Message) []journal.Message { return append(all[:27:27], all[28:]...) }), journal.ErrDamaged},
-		{"two exchanged after the checkpoint", edit(func(all []journal.Message) []journal.Message { all[27], all[28] = all[28], all[27]; return all }), journal.ErrDamaged},
+		{"a writer's only message gone", edit(func(all []journal.Message) []journal.Message { return append(all[:28:28], all[29:]...) }), journal.ErrDamaged},
+		{"two exchanged after the checkpoint", edit(func(all []journal.Message) []journal.Message { all[26], all[27] = all[27], all[26]; return all }), journal.ErrDamaged},
 		{"another body before it, no head", both(edit(func(all []journal.Message) []journal.Message { all[5].Body = []byte("x"); return all }), file("decisions.head", nil)), journal.ErrDamaged},
 		{"another history, chained anew, no head", both(edit(func(all []journal.Message) []journal.Message {
 			link := journal.Genesis(journal.Decisions, "w")
@@ -142,7 +143,12 @@ func TestWatchRefuses(t *testing.T) {
 			if err := w.Sign(); err != nil { // at 24
 				t.Fatal(err)
 			}
-			add(t, l, 8) // not signed
+			add(t, l, 4) // not signed
+			only := journaltest.Message(journal.Decisions, "z", "z", "z", journal.Genesis(journal.Decisions, "z"))
+			if _, err := l.Append(t.Context(), journal.Decisions, 0, only); err != nil {
+				t.Fatal(err)
+			}
+			add(t, l, 4)
 			c.do(l, dir)
 			w, err = watch(l, vault(t, dir))
 			if !errors.Is(err, c.want) || (w == nil) != (err != nil) {
@@ -160,8 +166,8 @@ func TestWatchRefuses(t *testing.T) {
 			if err := w.Sign(); err != nil {
 				t.Error(err)
 			}
-			if got, err := vault(t, dir).Newest(journal.Decisions); err != nil || got.Size != 32 {
-				t.Errorf("signed up to %d, %v; want 32", got.Size, err)
+			if got, err := vault(t, dir).Newest(journal.Decisions); err != nil || got.Size != 33 {
+				t.Errorf("signed up to %d, %v; want 33", got.Size, err)
 			}
 		})
 	}
@@ -273,7 +279,7 @@ func TestPagerRefusesRegress(t *testing.T) {
 		}
 		return true, nil
 	}}
-	p, err := journal.NewPager(t.Context(), l, "w")
+	p, err := journal.NewPager(t.Context(), l, "w", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +311,7 @@ func TestPagerRefusesRegress(t *testing.T) {
 // After Close, Add refuses; nothing panics and nothing hangs.
 func TestPagerCloses(t *testing.T) {
 	l := &journaltest.Memory{}
-	p, err := journal.NewPager(t.Context(), l, "w")
+	p, err := journal.NewPager(t.Context(), l, "w", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

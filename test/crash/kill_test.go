@@ -151,7 +151,9 @@ func TestRaceForOneName(t *testing.T) {
 			if c%2 == 1 {
 				name = fmt.Sprint("NAME", round) // the same to IAM
 			}
-			r := harness.Sign(s.Request("iam", "CreateUser", url.Values{"UserName": {name}}), s.Root, "iam")
+			r := s.Request("iam", "CreateUser", url.Values{"UserName": {name}})
+			r.Header.Set("X-Amz-Meta-Test", fmt.Sprint(c)) // signed: the same signature twice would be a replay
+			r = harness.Sign(r, s.Root, "iam")
 			wait.Go(func() {
 				<-start
 				resp, err := client.Do(r)

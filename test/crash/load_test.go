@@ -149,6 +149,7 @@ func (l *load) client(ctx context.Context, name string) {
 		}
 		r := l.s.Request("iam", a.Action, in)
 		r.Header.Set("User-Agent", a.Agent)
+		r.Header.Set("X-Amz-Meta-Test", a.Agent) // signed: no two requests have one signature, which would be a replay
 		resp, err := c.Do(harness.Sign(r, as, "iam"))
 		var answer *harness.Answer
 		if err == nil {
