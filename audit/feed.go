@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,7 @@ func NewFeed(log *journal.NATS) *Feed { return &Feed{log: log, queue: make(chan 
 // Offer returns the ear for a stream's messages. It never waits.
 func (f *Feed) Offer(s journal.Stream) func(journal.Message) {
 	return func(m journal.Message) {
+		m.Body = bytes.Clone(m.Body) // its writer goes on with it
 		select {
 		case f.queue <- fed{s, m}:
 		default:

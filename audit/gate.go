@@ -226,6 +226,9 @@ const waitLimit = 2 * time.Second
 
 // wait returns when the World is at seq or beyond, or has not come there in time.
 func (g *Gate) wait(ctx context.Context, seq uint64) error {
+	if g.Live.Seq() >= seq {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
 	return g.Live.Wait(ctx, seq)

@@ -296,6 +296,9 @@ func TestLostRaces(t *testing.T) {
 		if rec := found.records[r.ID]; code(a.Err) != want || len(rec) != 1 {
 			t.Errorf("after %d lost races: %q with %d records, want %q with 1", races, code(a.Err), len(rec), want)
 		}
+		if n := found.facts[r.ID]; (want == "") != (n == 1) { // not those of the runs before, too
+			t.Errorf("after %d lost races: %d facts", races, n)
+		}
 	}
 	// What became taken meanwhile is taken.
 	over.before = func() {

@@ -73,7 +73,7 @@ func (l *lab) gate(writer string, log journal.Log, set ...func(*audit.Gate)) *au
 	if err := projections.Replay(l.t.Context(), log, w, head, 0, nil); err != nil {
 		l.t.Fatal(err)
 	}
-	p, err := journal.NewPager(l.t.Context(), log, writer)
+	p, err := journal.NewPager(l.t.Context(), log, writer, nil)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -14,27 +14,29 @@ import (
 // serverConfig is what the server is told. Each member is a flag, a variable
 // KEYTRAIL_… and a line of the config file; flags win, then variables.
 type serverConfig struct {
-	Data    string // folder of everything that is kept
-	Listen  string // HOST:PORT
-	NATS    string // embedded, or nats://…
-	Synced  bool   // the operator's word for sync_interval: always on an external NATS
-	Audit   string // embedded, off, or clickhouse://…
-	Reader  string // account for searches on an external ClickHouse
-	Engine  string // library of the embedded ClickHouse engine
-	Memory  int64  // bound of the embedded engine, bytes
-	Region  string
-	TLSCert string
-	TLSKey  string
-	Plain   bool // plain HTTP beyond loopback
-	RootKey string
-	PerKey  float64 // requests per second and access key; 0: unlimited
-	Node    string  // name of this node as a writer of decisions
+	Data       string // folder of everything that is kept
+	Listen     string // HOST:PORT
+	NATS       string // embedded, or nats://…
+	NATSListen string // HOST:PORT of the embedded NATS, for who follows the feed; "" for none
+	Synced     bool   // the operator's word for sync_interval: always on an external NATS
+	Audit      string // embedded, off, or clickhouse://…
+	Reader     string // account for searches on an external ClickHouse
+	Engine     string // library of the embedded ClickHouse engine
+	Memory     int64  // bound of the embedded engine, bytes
+	Region     string
+	TLSCert    string
+	TLSKey     string
+	Plain      bool // plain HTTP beyond loopback
+	RootKey    string
+	PerKey     float64 // requests per second and access key; 0: unlimited
+	Node       string  // name of this node as a writer of decisions
 }
 
 func (c *serverConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Data, "data", ".keytrail", "folder of everything that is kept")
 	f.StringVar(&c.Listen, "listen", "127.0.0.1:4566", "address of the API")
 	f.StringVar(&c.NATS, "nats", "embedded", "the log: embedded, or nats://… with JetStream")
+	f.StringVar(&c.NATSListen, "nats-listen", "", "address at which the embedded NATS serves the feed of decisions and facts (default: no port)")
 	f.BoolVar(&c.Synced, "nats-sync-always", false, "your word that the external NATS runs with sync_interval: always")
 	f.StringVar(&c.Audit, "audit", "embedded", "the audit store: embedded, off, or clickhouse://…")
 	f.StringVar(&c.Reader, "audit-reader", "", "clickhouse://… of the read-only account for searches (with an external store)")
@@ -96,16 +98,23 @@ func configFile(c *cobra.Command) (map[string]string, error) {
 
 // check refuses what would be unsafe, in one line with the cure.
 func (c *serverConfig) check() error {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return failure{exitUsage, fmt.Errorf("--listen %s: write HOST:PORT", c.Listen)}
+	for _, addr := range []string{c.Listen, c.NATSListen} {
+		if addr == "" && addr != c.Listen {
+			continue
+		}
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return failure{exitUsage, fmt.Errorf("%q is no address to listen on: write HOST:PORT", addr)}
+		}
+		if ip := net.ParseIP(host); c.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) && !c.Plain {
+			return failure{exitUsage, fmt.Errorf("without TLS, %s would show credentials to the network: give --tls-cert and --tls-key, listen on 127.0.0.1, or say --plain-http-beyond-loopback", addr)}
+		}
 	}
-	ip := net.ParseIP(host)
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return failure{exitUsage, fmt.Errorf("--tls-cert and --tls-key go together")}
-	case c.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) && !c.Plain:
-		return failure{exitUsage, fmt.Errorf("plain HTTP on %s would show credentials to the network: give --tls-cert and --tls-key, listen on 127.0.0.1, or say --plain-http-beyond-loopback", c.Listen)}
+	case c.NATSListen != "" && c.NATS != "embedded":
+		return failure{exitUsage, fmt.Errorf("--nats-listen is for the embedded NATS; with --nats %s services connect there", redactURL(c.NATS))}
 	case c.NATS != "embedded" && !c.Synced:
 		return failure{exitUsage, fmt.Errorf("an answer needs a synced log, and what --nats %s does can't be seen from here: run it with sync_interval: always and say --nats-sync-always", redactURL(c.NATS))}
 	}

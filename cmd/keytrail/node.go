@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -86,7 +88,7 @@ func openNode(ctx context.Context, c *serverConfig, first func(*node) error) (n 
 		return n, err
 	}
 	if c.NATS == "embedded" {
-		n.log, err = journal.Embedded(ctx, filepath.Join(c.Data, "journal"))
+		n.log, err = n.embedded(ctx, c)
 	} else {
 		n.log, err = journal.Dial(ctx, c.NATS, 1)
 	}
@@ -108,6 +110,35 @@ func openNode(ctx context.Context, c *serverConfig, first func(*node) error) (n 
 	n.decisions, err = journal.OpenWatch(ctx, n.log, n.vault, journal.Decisions, n.keys.MACKey())
 	return n, err
 }
+
+// embedded opens the log in this process, with a door for services if asked.
+func (n *node) embedded(ctx context.Context, c *serverConfig) (*journal.NATS, error) {
+	dir := filepath.Join(c.Data, "journal")
+	if c.NATSListen == "" {
+		return journal.Embedded(ctx, dir)
+	}
+	door := journal.Door{Addr: c.NATSListen}
+	if c.TLSCert != "" {
+		certs, err := newCertificates(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, failure{exitUsage, err}
+		}
+		door.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certs.get}
+	}
+	password, err := os.ReadFile(n.feedPassword())
+	if errors.Is(err, fs.ErrNotExist) {
+		password = []byte(rand.Text())
+		err = os.WriteFile(n.feedPassword(), password, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	door.Password = string(password)
+	return journal.Embedded(ctx, dir, door)
+}
+
+// feedPassword is the file of the password of who follows the feed.
+func (n *node) feedPassword() string { return filepath.Join(n.dir, "keys", "feed.password") }
 
 // identify finds the log's identity in its first unit, which it may make.
 func (n *node) identify(ctx context.Context, first func(*node) error) error {

@@ -51,11 +51,12 @@ func (rootProof) KeyID() string           { return "AKIAROOTROOTROOTROOT" }
 func (rootProof) Token() string           { return "" }
 func (rootProof) Check(seal.Secret) error { return nil }
 func (rootProof) CheckUnknown() error     { return errors.New("there is no such key") }
+func (rootProof) ID() string              { return uuid.NewString() }
 
 // work gives n requests, every third of which changes nothing.
 func work(t testing.TB, n *node, from, to int) {
 	t.Helper()
-	p, err := journal.NewPager(t.Context(), n.log, "node1")
+	p, err := journal.NewPager(t.Context(), n.log, "node1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

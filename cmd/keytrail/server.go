@@ -119,7 +119,7 @@ func (s *server) begin(n *node) error {
 // start brings up everything behind the listener.
 func (s *server) start(ctx context.Context) (err error) {
 	n, c := s.node, s.config
-	if s.pager, err = journal.NewPager(ctx, n.log, c.Node); err != nil {
+	if s.pager, err = journal.NewPager(ctx, n.log, c.Node, n.decisions.Offer); err != nil {
 		return err
 	}
 	floor, err := n.newest(ctx)
@@ -140,12 +140,15 @@ func (s *server) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	feed := audit.NewFeed(n.log)
-	n.onMessage = feed.Offer(journal.Identity)
+	hear := func(journal.Message) {}
+	if c.NATS != "embedded" || c.NATSListen != "" { // else nobody could follow it
+		feed := audit.NewFeed(n.log)
+		n.onMessage, hear = feed.Offer(journal.Identity), feed.Offer(journal.Decisions)
+		s.run(ctx, "the feed", feed.Run)
+	}
 	s.run(ctx, "the fold of IDENTITY", n.live.Follow)
 	s.run(ctx, "the signer", n.keep)
-	s.run(ctx, "the watch over DECISIONS", func(ctx context.Context) error { return n.decisions.Run(ctx, feed.Offer(journal.Decisions)) })
-	s.run(ctx, "the feed", feed.Run)
+	s.run(ctx, "the watch over DECISIONS", func(ctx context.Context) error { return n.decisions.Run(ctx, hear) })
 	if s.sink != nil {
 		s.run(ctx, "the sink", s.sink.Run)
 	}

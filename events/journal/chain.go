@@ -67,8 +67,12 @@ func NewChain(s Stream, after uint64, links map[string]Hash) *Chain {
 // An error wraps ErrDamaged and names the sequence.
 func (c *Chain) Check(m *Message) (Hash, error) {
 	leaf := Leaf(m.Body)
+	return leaf, c.check(m, leaf)
+}
+
+func (c *Chain) check(m *Message, leaf Hash) error {
 	if m.Seq != c.seq+1 {
-		return leaf, fmt.Errorf("%w: %s: after sequence %d comes %d", ErrDamaged, c.stream, c.seq, m.Seq)
+		return fmt.Errorf("%w: %s: after sequence %d comes %d", ErrDamaged, c.stream, c.seq, m.Seq)
 	}
 	prev, seen := c.links[m.Key]
 	if !seen && c.whole {
@@ -76,11 +80,11 @@ func (c *Chain) Check(m *Message) (Hash, error) {
 	}
 	if seen {
 		if want := Next(prev, leaf); m.Link != want {
-			return leaf, fmt.Errorf("%w: %s: the chain of %s breaks at sequence %d", ErrDamaged, c.stream, m.Key, m.Seq)
+			return fmt.Errorf("%w: %s: the chain of %s breaks at sequence %d", ErrDamaged, c.stream, m.Key, m.Seq)
 		}
 	}
 	c.links[m.Key], c.seq = m.Link, m.Seq
-	return leaf, nil
+	return nil
 }
 
 // MarshalText writes a hash as 64 hexadecimal digits.

@@ -100,7 +100,12 @@ func ResumeHead(s Stream, t Tree, links map[string]Hash) (*Head, error) {
 
 // Add checks the next message and takes it in.
 func (h *Head) Add(m *Message) error {
-	leaf, err := h.chain.Check(m)
+	return h.add(m, Leaf(m.Body))
+}
+
+// add is Add for a message whose leaf hash is known.
+func (h *Head) add(m *Message, leaf Hash) error {
+	err := h.chain.check(m, leaf)
 	if err == nil {
 		h.Tree.Add(leaf)
 	}

@@ -24,8 +24,11 @@ import (
 // (measured: for ever, without an answer to who appends). So it is closed and
 // opened again, as soon as dir can be written to; meanwhile appends are refused
 // at once, and their callers know no more than that nothing was acknowledged.
-func Embedded(ctx context.Context, dir string) (*NATS, error) {
+func Embedded(ctx context.Context, dir string, door ...Door) (*NATS, error) {
 	n := newNATS()
+	if len(door) > 0 {
+		n.door = &door[0]
+	}
 	n.wound = &wound{hurt: make(chan struct{}, 1)}
 	c, err := n.startServer(ctx, dir)
 	if err != nil {
@@ -44,11 +47,16 @@ func (n *NATS) startServer(ctx context.Context, dir string) (*connection, error)
 	if err := whole(dir); err != nil {
 		return nil, err
 	}
-	s, err := server.NewServer(&server.Options{
+	o := &server.Options{
 		ServerName: "keytrail", DontListen: true, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: dir, SyncAlways: true, JetStreamMaxMemory: 256 << 20, JetStreamMaxStore: -1,
 		MaxPayload: 8 << 20, DisableJetStreamBanner: true,
-	})
+	}
+	own := clientOptions()
+	if n.door != nil {
+		own = append(own, n.door.open(o))
+	}
+	s, err := server.NewServer(o)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
@@ -59,7 +67,7 @@ func (n *NATS) startServer(ctx context.Context, dir string) (*connection, error)
 		shutdown()
 		return nil, errors.New("journal: the embedded NATS server did not start within 60 s")
 	}
-	nc, err := nats.Connect("", nats.InProcessServer(s), nats.Name("keytrail"), nats.MaxReconnects(-1))
+	nc, err := nats.Connect("", append(own, nats.InProcessServer(s))...)
 	if err != nil {
 		shutdown()
 		return nil, fmt.Errorf("journal: %w", err)
@@ -71,6 +79,9 @@ func (n *NATS) startServer(ctx context.Context, dir string) (*connection, error)
 		return nil, err
 	}
 	c.shutdown = shutdown
+	if n.door != nil {
+		c.feedURL = s.ClientURL()
+	}
 	return c, nil
 }
 

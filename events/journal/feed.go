@@ -3,12 +3,16 @@ package journal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const feedBytes = 64 << 20 // window kept in memory
+const (
+	feedBytes = 64 << 20        // window kept in memory
+	feedDedup = 5 * time.Second // nodes derive the same events within moments; ids cost memory
+)
 
 // openFeed makes the live view: one CloudEvent per message, derived from the
 // truths, kept in memory for a bounded window. Losing it loses nothing.
@@ -16,7 +20,7 @@ func (c *connection) openFeed(ctx context.Context) error {
 	_, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: "FEED", Description: "Keytrail: a view of the truths, one event per message",
 		Subjects: []string{"feed.>"}, Storage: jetstream.MemoryStorage, Discard: jetstream.DiscardOld,
-		MaxBytes: feedBytes, Duplicates: dedupWindow, AllowDirect: true,
+		MaxBytes: feedBytes, Duplicates: feedDedup, AllowDirect: true,
 	})
 	if err != nil {
 		return fmt.Errorf("journal: stream FEED: %w", err)
@@ -24,31 +28,23 @@ func (c *connection) openFeed(ctx context.Context) error {
 	return nil
 }
 
-// Feed publishes events to the view, without waiting for each: it returns when
-// all of them were taken. An event whose id was published within the last two
-// minutes is taken once.
+// Feed publishes events to the view and returns when the server has read them.
+// Nobody waits for their storing: an acknowledgement for each would cost more
+// than the event, and a gap is seen by the positions. An event whose id was
+// published within the last seconds, by another node say, is taken once.
 func (n *NATS) Feed(ctx context.Context, events []FeedEvent) error {
-	js := n.conn.Load().js
-	var acks []jetstream.PubAckFuture
+	nc := n.conn.Load().nc
 	for _, e := range events {
-		ack, err := js.PublishMsgAsync(&nats.Msg{
+		if err := nc.PublishMsg(&nats.Msg{
 			Subject: "feed." + e.Subject,
-			Header:  nats.Header{"Content-Type": {"application/cloudevents+json"}, "Keytrail-Position": {e.Position}},
+			Header:  nats.Header{"Content-Type": {"application/cloudevents+json"}, "Keytrail-Position": {e.Position}, jetstream.MsgIDHeader: {e.ID}},
 			Data:    e.Body,
-		}, jetstream.WithMsgID(e.ID))
-		if err != nil {
+		}); err != nil {
 			return fmt.Errorf("journal: feed: %w", err)
 		}
-		acks = append(acks, ack)
 	}
-	for _, a := range acks {
-		select {
-		case <-a.Ok():
-		case err := <-a.Err():
-			return fmt.Errorf("journal: feed: %w", err)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := nc.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("journal: feed: %w", err)
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ type Log interface {
 	Append(ctx context.Context, s Stream, last uint64, m Message) (seq uint64, err error)
 
 	// Read returns up to limit messages after sequence after, in order and
-	// without gaps. It does not wait: fewer than limit means the end was
-	// reached (or the bound on bytes); none means there are none.
+	// without gaps. It does not wait. Fewer than limit may be a bound of the
+	// log's own (1,000 messages, 4 MiB); none means there are none.
 	Read(ctx context.Context, s Stream, after uint64, limit int) ([]Message, error)
 
 	// Follow calls f with every message after sequence after, in order and

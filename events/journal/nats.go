@@ -22,6 +22,7 @@ type NATS struct {
 	acked       [2]atomic.Uint64 // highest sequence acknowledged, of IDENTITY and DECISIONS
 	wound       *wound           // of the embedded server, or nil
 	stopMending func()           // or nil
+	door        *Door            // of the embedded server, or nil
 
 	mu    sync.Mutex
 	wakes map[Stream]map[chan struct{}]bool // guarded by mu: who waits for news of a stream
@@ -33,6 +34,7 @@ type connection struct {
 	js       jetstream.JetStream
 	marks    jetstream.KeyValue
 	shutdown func() // of the embedded server, or nil
+	feedURL  string // where the door is, or ""
 }
 
 func (c *connection) close() {
@@ -46,8 +48,15 @@ const (
 	linkHeader  = "Keytrail-Link"
 	appendLimit = time.Second // an append that takes longer is refused (security.md §3)
 	readBytes   = 4 << 20     // bound on one Read
+	readMost    = 1000        // messages of one Read
 	dedupWindow = 2 * time.Minute
 )
+
+// clientOptions are those of every connection of ours. Each Read makes a queue
+// for its answer; by default that is half a megabyte.
+func clientOptions() []nats.Option {
+	return []nats.Option{nats.Name("keytrail"), nats.MaxReconnects(-1), nats.SyncQueueLen(readMost + 16)}
+}
 
 // subject of a stream's key: identity.111122223333, decisions.node1.
 func subject(s Stream, key string) string { return strings.ToLower(string(s)) + "." + key }
@@ -55,7 +64,7 @@ func subject(s Stream, key string) string { return strings.ToLower(string(s)) + 
 // Dial uses the JetStream at url. The caller answers for its sync_interval
 // being "always": a client cannot see it.
 func Dial(ctx context.Context, url string, replicas int, opts ...nats.Option) (*NATS, error) {
-	nc, err := nats.Connect(url, append([]nats.Option{nats.Name("keytrail"), nats.MaxReconnects(-1)}, opts...)...)
+	nc, err := nats.Connect(url, append(clientOptions(), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("journal: NATS at %s: %w", url, err)
 	}
@@ -189,6 +198,7 @@ func (n *NATS) Append(ctx context.Context, s Stream, last uint64, m Message) (ui
 func (n *NATS) Read(ctx context.Context, s Stream, after uint64, limit int) ([]Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	limit = min(limit, readMost)
 	req, err := json.Marshal(struct {
 		Seq      uint64 `json:"seq"`
 		Batch    int    `json:"batch"`

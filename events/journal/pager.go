@@ -16,6 +16,7 @@ import (
 type Pager struct {
 	log    Log
 	writer string
+	tell   func(Message, Hash)
 	queue  chan *waiter
 	done   chan struct{}
 	stop   context.CancelFunc
@@ -55,9 +56,12 @@ const (
 var ErrUnrecorded = errors.New("journal: the record could not be written")
 
 // NewPager begins writing as writer, of which there must be one at a time.
-func NewPager(ctx context.Context, log Log, writer string) (*Pager, error) {
+//
+// tell, which may be nil, hears of each page that is durable, with its leaf
+// hash, in order. It must not wait, nor keep the body.
+func NewPager(ctx context.Context, log Log, writer string, tell func(Message, Hash)) (*Pager, error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &Pager{log: log, writer: writer, queue: make(chan *waiter, queueSize), done: make(chan struct{}), stop: stop}
+	p := &Pager{log: log, writer: writer, tell: tell, queue: make(chan *waiter, queueSize), done: make(chan struct{}), stop: stop}
 	if err := p.resolve(ctx); err != nil {
 		stop()
 		return nil, err
@@ -222,6 +226,10 @@ func (p *Pager) write(ctx context.Context, g *page) (uint64, error) {
 	}
 	p.last, p.link = seq, m.Link
 	p.setDown(nil)
+	if p.tell != nil {
+		m.Seq = seq
+		p.tell(m, leaf)
+	}
 	return seq, nil
 }
 

@@ -27,7 +27,7 @@ func TestPagerLosesNothing(t *testing.T) {
 			}
 			return true, nil
 		}}
-		p, err := journal.NewPager(t.Context(), log, "w")
+		p, err := journal.NewPager(t.Context(), log, "w", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestPagerResumes(t *testing.T) {
 	dir := t.TempDir()
 	for round := range uint64(3) {
 		l := embedded(t, dir)
-		p, err := journal.NewPager(t.Context(), l, "w")
+		p, err := journal.NewPager(t.Context(), l, "w", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

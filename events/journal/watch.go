@@ -25,8 +25,9 @@ type Watch struct {
 	stream Stream
 	key    []byte // authenticates the file
 
-	mu   sync.Mutex // guards head
+	mu   sync.Mutex // guards head and hear
 	head *Head
+	hear func(Message) // nil before Run
 
 	signing sync.Mutex // one Sign at a time, so that sizes only grow
 	signed  uint64     // guarded by signing: size of the last checkpoint of this Watch
@@ -155,37 +156,43 @@ func (w *Watch) tend(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// Run follows the stream until ctx ends, calling hear with each new message,
-// and signs as it goes. It returns an error only for a damaged stream.
+// Offer brings a message that its writer knows to be durable, with its leaf
+// hash, so that it need not be read back. It is taken if it is next; if not,
+// Run finds it.
+func (w *Watch) Offer(m Message, leaf Hash) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.Seq == w.head.Tree.Size+1 && w.head.add(&m, leaf) == nil && w.hear != nil {
+		w.hear(m)
+	}
+}
+
+const lookAgain = 100 * time.Millisecond // for what nobody offered
+
+// Run keeps reading what was not offered until ctx ends, calling hear with each
+// new message, in order, and signs as it goes. hear must not wait. It returns
+// an error only for a damaged stream.
 func (w *Watch) Run(outer context.Context, hear func(Message)) error {
 	ctx, stop := context.WithCancelCause(outer)
 	defer stop(nil)
+	w.mu.Lock()
+	w.hear = hear
+	signed := w.head.Tree.Size
+	w.mu.Unlock()
 	go w.tend(ctx, stop)
-	var signed uint64
 	for {
-		w.mu.Lock()
-		after := w.head.Tree.Size
-		w.mu.Unlock()
-		err := w.log.Follow(ctx, w.stream, after, func(m Message) error {
-			w.mu.Lock()
-			err := w.head.Add(&m)
-			size := w.head.Tree.Size
-			w.mu.Unlock()
-			if err != nil {
-				return err
-			}
-			hear(m)
-			if size-signed < checkpointMessages {
-				return nil
-			}
-			signed = size
-			return w.Sign()
-		})
-		if errors.Is(err, ErrDamaged) {
+		size, more, err := w.look(ctx)
+		if err == nil && size-signed >= checkpointMessages {
+			signed, err = size, w.Sign()
+		}
+		switch {
+		case errors.Is(err, ErrDamaged):
 			return err
+		case more && err == nil:
+			continue
 		}
 		select {
-		case <-time.After(time.Second):
+		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			if outer.Err() == nil {
 				return context.Cause(ctx)
@@ -193,6 +200,24 @@ func (w *Watch) Run(outer context.Context, hear func(Message)) error {
 			return nil
 		}
 	}
+}
+
+// look takes in what is in the stream and was not offered.
+func (w *Watch) look(ctx context.Context) (size uint64, more bool, err error) {
+	w.mu.Lock()
+	size = w.head.Tree.Size
+	w.mu.Unlock()
+	batch, err := w.log.Read(ctx, w.stream, size, 1000)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range batch {
+		if m := &batch[i]; m.Seq > w.head.Tree.Size && err == nil {
+			if err = w.head.Add(m); err == nil {
+				w.hear(*m)
+			}
+		}
+	}
+	return w.head.Tree.Size, len(batch) > 0, err
 }
 
 // Sign stores a checkpoint of all that was read so far.

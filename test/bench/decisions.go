@@ -48,7 +48,7 @@ func decisions(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	p, err := journal.NewPager(ctx, log, "bench")
+	p, err := journal.NewPager(ctx, log, "bench", nil)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func atRate(ctx context.Context, dir string) error {
 		return err
 	}
 	defer log.Close()
-	p, err := journal.NewPager(ctx, log, "bench")
+	p, err := journal.NewPager(ctx, log, "bench", nil)
 	if err != nil {
 		return err
 	}

@@ -218,7 +218,12 @@ func overHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer ours.stop()
+	stopped := false
+	defer func() {
+		if !stopped {
+			ours.stop()
+		}
+	}()
 	form := func(action string, more ...string) url.Values {
 		v := url.Values{"Action": {action}, "Version": {"2010-05-08"}}
 		for i := 0; i+1 < len(more); i += 2 {
@@ -247,7 +252,12 @@ func overHTTP(ctx context.Context) error {
 	if err := bare.Start(); err != nil {
 		return err
 	}
-	defer func() { bare.Process.Kill(); bare.Wait() }()
+	defer func() {
+		if !stopped {
+			bare.Process.Kill()
+			bare.Wait()
+		}
+	}()
 	if err := wait(bareAddr, signed(bareAddr, rootKey, rootSecret, form("GetUser", "UserName", "ana"))); err != nil {
 		return err
 	}
@@ -266,6 +276,14 @@ func overHTTP(ctx context.Context) error {
 	}
 	row("signed requests over HTTP, 64 connections", a, b, "/s", "≥ 50 %")
 	alone("  latency p50, p99; ratios of 3 rounds", fmt.Sprintf("%v, %v; %.2f", percentile(latencies, 50), percentile(latencies, 99), ratios), "")
+	stopped = true
+	if err := ours.stop(); err != nil {
+		return err
+	}
+	bare.Process.Kill()
+	bare.Wait()
+	cpu := func(s *os.ProcessState) time.Duration { return (s.UserTime() + s.SystemTime()) / (3 * n) }
+	alone("  processor time of the server per request", fmt.Sprintf("%v, bare %v", cpu(ours.ProcessState), cpu(bare.ProcessState)), "")
 	return nil
 }
 

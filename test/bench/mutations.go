@@ -57,7 +57,7 @@ func openGate(ctx context.Context, dir string) (*gate, error) {
 	}
 	live := projections.NewLive(g.log, w, head, nil)
 	go live.Follow(ctx)
-	if g.pager, err = journal.NewPager(ctx, g.log, "bench"); err != nil {
+	if g.pager, err = journal.NewPager(ctx, g.log, "bench", nil); err != nil {
 		return nil, err
 	}
 	g.Gate = audit.NewGate(&audit.Gate{Log: g.log, Pager: g.pager, Live: live, Keys: keys, Region: "us-east-1", Operator: first.AccountID, Errors: slog.Default()})
