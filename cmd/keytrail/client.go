@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/spf13/cobra"
@@ -28,7 +29,6 @@ import (
 type client struct {
 	endpoint string
 	profile  string
-	http     http.Client
 }
 
 func (c *client) flags(cmd *cobra.Command) {
@@ -42,6 +42,8 @@ func (c *client) flags(cmd *cobra.Command) {
 
 // call asks for an action of our own service.
 func (c *client) call(ctx context.Context, action string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(c.profile), config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	if err != nil {
 		return failure{exitReach, err}
@@ -65,8 +67,11 @@ func (c *client) call(ctx context.Context, action string, in, out any) error {
 		region = "us-east-1"
 	}
 	sigv4.Sign(req, body, sigv4.Credentials{KeyID: creds.AccessKeyID, Secret: seal.NewSecret(creds.SecretAccessKey), Token: creds.SessionToken}, ownService, region, time.Now())
-	c.http.Timeout = time.Minute
-	resp, err := c.http.Do(req)
+	var via aws.HTTPClient = &http.Client{}
+	if cfg.HTTPClient != nil {
+		via = cfg.HTTPClient // which trusts what AWS_CA_BUNDLE names
+	}
+	resp, err := via.Do(req)
 	if err != nil {
 		return failure{exitReach, err}
 	}
