@@ -34,6 +34,7 @@ var smallest = map[string]string{
 	"PolicyArn": "arn:aws:iam::111122223333:policy/some-policy", "PolicyDocument": allow, "PolicyName": "some-policy",
 	"RoleArn": "arn:aws:iam::111122223333:role/some-role", "RoleName": "some-role", "RoleSessionName": "session", "Status": "Inactive",
 	"UserName": "somebody", "VersionId": "v1",
+	"PolicyInputList": allow, "ActionNames": "iam:ListUsers", "PolicySourceArn": "arn:aws:iam::111122223333:user/somebody",
 }
 
 const (
@@ -74,7 +75,10 @@ func input(t *testing.T, s *harness.Server, a audit.Action) any {
 			default:
 				value, ok := smallest[name]
 				if !ok {
-					t.Fatalf("%s needs %s, and this test has no value for it", a.Name, name)
+					t.Fatalf("%s needs %s, and this test has no value for it: add one", a.Name, name)
+				}
+				if f, _ := a.Input.FieldByName(name); f.Type.Kind() == reflect.Slice {
+					name += ".member.1"
 				}
 				form.Set(name, value)
 			}
