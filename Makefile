@@ -29,7 +29,7 @@ vet:
 	@$(GO) vet ./... && test -z "$$(gofmt -l cmd events projections commands audit query test)" || { gofmt -l . >&2; exit 1; }
 
 test: engine tools build vet ## every test, with the race detector
-	KEYTRAIL_NEED_ENGINE=1 $(GO) test -race -timeout 14m -p 2 $(TESTS)
+	KEYTRAIL_NEED_ENGINE=1 KEYTRAIL_BINARY=$(CURDIR)/$(BIN) $(GO) test -race -timeout 14m -p 2 $(TESTS)
 
 soak: engine tools build ## the long forms of the tests: hours
 	KEYTRAIL_NEED_ENGINE=1 KEYTRAIL_SOAK=1 KEYTRAIL_POLICY_CASES=1000000 $(GO) test -timeout 12h -p 1 ./test/...

@@ -130,6 +130,7 @@ func (c *copier) run(ctx context.Context) error {
 		}
 		st.Done, st.Rows = max(c.First, 1)-1, c.Rows
 	})
+	c.works(c.name, c.phase) // the table is there, whether or not there is anything to copy
 	c.chain = journal.NewChain(c.name, c.First-1, nil)
 	if c.Last >= c.First { // the batch that was marked, again
 		b, err := c.marked(ctx)

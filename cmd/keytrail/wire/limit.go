@@ -4,11 +4,15 @@ import (
 	"reflect"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/smithy-go"
 )
 
@@ -42,9 +46,30 @@ func (op *Operation) Check(in any) error {
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem() != op.in {
 		return &smithy.GenericAPIError{Code: "InternalFailure", Message: "not an input of " + op.Name, Fault: smithy.FaultServer}
 	}
+	if err := lookup(in); err != nil {
+		return err
+	}
 	var c check
 	c.structure(op.input(), v.Elem())
 	return c.err()
+}
+
+// lookup gives what LookupEvents has errors of its own for (CloudTrail API
+// Reference, LookupEvents).
+func lookup(in any) error {
+	l, ok := in.(*cloudtrail.LookupEventsInput)
+	if !ok {
+		return nil
+	}
+	if n := l.MaxResults; n != nil && (*n < 1 || *n > 50) {
+		return &types.InvalidMaxResultsException{Message: aws.String("Max results should be between 1 and 50.")}
+	}
+	for _, a := range l.LookupAttributes {
+		if a.AttributeKey != "" && !slices.Contains(a.AttributeKey.Values(), a.AttributeKey) {
+			return &types.InvalidLookupAttributesException{Message: aws.String("The lookup attribute is not valid.")}
+		}
+	}
+	return nil
 }
 
 // check collects what is wrong with one input.

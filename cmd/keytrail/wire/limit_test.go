@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 	"reflect"
@@ -221,6 +222,13 @@ func TestGeneratedInputs(t *testing.T) {
 					continue
 				}
 				err := op.Check(in)
+				if op.Name == "LookupEvents" && f.name == "MaxResults" { // has an error of its own
+					var own *cttypes.InvalidMaxResultsException
+					if !errors.As(err, &own) {
+						t.Errorf("LookupEvents with a wrong MaxResults: %v", err)
+					}
+					continue
+				}
 				if err == nil || !strings.Contains(err.Error(), "at '"+f.camel+"' failed") {
 					t.Errorf("%s.%s with a wrong %s: %v", name, op.Name, f.name, err)
 				}

@@ -270,8 +270,9 @@ func TestRefusedJSON(t *testing.T) {
 		{"not UTF-8", "{\"NextToken\":\"\xff\"}", "SerializationException", "UTF-8"},
 		{"unclosed", `{"NextToken":"a`, "SerializationException", "Unexpected end"},
 		{"comma", `{"MaxResults":1,}`, "SerializationException", "Unexpected character"},
-		{"enum", `{"LookupAttributes":[{"AttributeKey":"Colour","AttributeValue":"x"}]}`, "ValidationException", "1 validation error detected: Value 'Colour' at 'lookupAttributes.1.member.attributeKey' failed to satisfy constraint: Member must satisfy enum value set: [EventId, EventName, ReadOnly, Username, ResourceType, ResourceName, EventSource, AccessKeyId]"},
-		{"two wrong", `{"LookupAttributes":[{"AttributeValue":""}],"MaxResults":51}`, "ValidationException", "3 validation errors detected: Value null at 'lookupAttributes.1.member.attributeKey' failed to satisfy constraint: Member must not be null; Value '' at 'lookupAttributes.1.member.attributeValue' failed to satisfy constraint: Member must have length greater than or equal to 1; Value '51' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to 50"},
+		{"enum", `{"LookupAttributes":[{"AttributeKey":"Colour","AttributeValue":"x"}]}`, "InvalidLookupAttributesException", "The lookup attribute is not valid."},
+		{"too many results", `{"MaxResults":51}`, "InvalidMaxResultsException", "Max results should be between 1 and 50."},
+		{"two wrong", `{"LookupAttributes":[{"AttributeValue":""}]}`, "ValidationException", "2 validation errors detected: Value null at 'lookupAttributes.1.member.attributeKey' failed to satisfy constraint: Member must not be null; Value '' at 'lookupAttributes.1.member.attributeValue' failed to satisfy constraint: Member must have length greater than or equal to 1"},
 	} {
 		in, err := decode(postJSON("LookupEvents", c.body))
 		if c.code != "" {
