@@ -117,7 +117,7 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 	if !g.Limits.allow(r.Proof) {
 		return Answer{Err: errThrottled}
 	}
-	if err := g.catchUp(ctx, r.After); err != nil {
+	if err := g.catchUp(ctx); err != nil {
 		return g.internal(r, err)
 	}
 	if err := t.authenticate(ctx); err != nil {
@@ -132,6 +132,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 	}
 	if r.Unread != nil {
 		return t.refuse(ctx, r.Unread)
+	}
+	if err := g.wait(ctx, r.After); err != nil { // only who is known may make us wait
+		return g.internal(r, err)
 	}
 	if t.action == nil {
 		return t.refuse(ctx, refusal("InvalidAction", "Could not find operation %s for version %s", r.Name, r.Version))
@@ -207,19 +210,19 @@ func (g *Gate) internal(r *Request, err error) Answer {
 	return Answer{Err: errUnrecorded}
 }
 
-// catchUp makes sure that the World is not older than what the caller has
-// seen, nor, where others write too, than the log.
-func (g *Gate) catchUp(ctx context.Context, after uint64) error {
-	if g.Shared {
-		ctx, cancel := context.WithTimeout(ctx, waitLimit)
-		defer cancel()
-		end, err := g.Log.End(ctx, journal.Identity)
-		if err != nil {
-			return err
-		}
-		after = max(after, end)
+// catchUp makes sure that the World is not older than the log, where others
+// write to it too.
+func (g *Gate) catchUp(ctx context.Context) error {
+	if !g.Shared {
+		return nil
 	}
-	return g.wait(ctx, after)
+	ctx, cancel := context.WithTimeout(ctx, waitLimit)
+	defer cancel()
+	end, err := g.Log.End(ctx, journal.Identity)
+	if err != nil {
+		return err
+	}
+	return g.wait(ctx, end)
 }
 
 const waitLimit = 2 * time.Second
