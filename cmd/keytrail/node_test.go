@@ -272,7 +272,8 @@ func readExport(t testing.TB, dir string) text {
 // moved or added, and no other key vouches for it.
 func TestExportIsProof(t *testing.T) {
 	quiet(t)
-	dir, _, _ := filled(t, 300)
+	size := often(t, 100, 300) // every line is moved, and all are read for each move
+	dir, _, _ := filled(t, size)
 	out, key := exportOf(t, dir)
 	x := readExport(t, out)
 	by := func(key string, s journal.Stream, log, checkpoint []byte) error {
@@ -383,7 +384,7 @@ func TestExportIsProof(t *testing.T) {
 	}
 
 	// Another log, spliced in whole or signed by another key.
-	other, _, _ := filled(t, 300)
+	other, _, _ := filled(t, size)
 	out2, key2 := exportOf(t, other)
 	y := readExport(t, out2)
 	for _, s := range both {

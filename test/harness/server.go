@@ -251,6 +251,9 @@ func (s *Server) Launch() error {
 
 // listen keeps the port that the kernel chose for the next start.
 func (s *Server) listen(url string) {
+	if s.URL == url {
+		return // a restart, which clients may be waiting for
+	}
 	s.URL = url
 	for i, a := range s.args {
 		if a == "--listen" {
