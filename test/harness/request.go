@@ -26,12 +26,20 @@ import (
 	"github.com/keytrail/keytrail/query"
 )
 
+// transport keeps as many connections as a test has clients: the default keeps
+// two and closes the rest as they fall idle.
+var transport = func() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConnsPerHost = 64
+	return t
+}()
+
 // config is for clients that ask once: a test wants to see the first answer.
 func (s *Server) config(c Credentials) aws.Config {
 	return aws.Config{
 		Region: Region, BaseEndpoint: &s.URL, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider(c.KeyID, c.Secret, c.Token),
-		HTTPClient:  &http.Client{Transport: http.DefaultTransport, Timeout: 30 * time.Second},
+		HTTPClient:  &http.Client{Transport: transport, Timeout: 30 * time.Second},
 	}
 }
 
