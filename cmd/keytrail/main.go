@@ -37,11 +37,8 @@ func no(format string, args ...any) error { return failure{exitNo, fmt.Errorf(fo
 
 func main() {
 	engine.MaybeChild() // the ClickHouse engine is this binary, started again
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		// Requests leave much garbage beside little that lives: collect less
-		// often, until memory grows.
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(2 << 30)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300) // requests leave much garbage beside little that lives
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

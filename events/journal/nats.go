@@ -49,6 +49,7 @@ const (
 	appendLimit = time.Second // an append that takes longer is refused (security.md §3)
 	readBytes   = 4 << 20     // bound on one Read
 	readMost    = 1000        // messages of one Read
+	patience    = time.Minute // for what a server that recovers a long stream says of it
 	dedupWindow = 2 * time.Minute
 )
 
@@ -321,6 +322,8 @@ func (n *NATS) Last(ctx context.Context, s Stream, key string) (Message, error) 
 func (n *NATS) End(ctx context.Context, s Stream) (uint64, error) { return n.conn.Load().end(ctx, s) }
 
 func (c *connection) end(ctx context.Context, s Stream) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	st, err := c.js.Stream(ctx, string(s))
 	if err != nil {
 		return 0, fmt.Errorf("journal: %s: %w", s, err)
