@@ -64,7 +64,7 @@ func load(ctx context.Context, dir string, units int) (facts int, err error) {
 		if _, err := bare.js.PublishMsgAsync(&nats.Msg{
 			Subject: "identity." + account, Data: body,
 			Header: nats.Header{"Keytrail-Link": {links[account].String()}, jetstream.MsgIDHeader: {uuid.NewString()}},
-		}); err != nil {
+		}, jetstream.WithStallWait(30*time.Second)); err != nil {
 			return 0, err
 		}
 	}
