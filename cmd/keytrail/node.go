@@ -300,14 +300,17 @@ func (n *node) save() error {
 func (n *node) close() error {
 	var errs []error
 	if n.live != nil && n.decisions != nil {
+		// First all reading, which has a second, then all writing: the snapshot
+		// of a large World takes longer than that.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		if errs = append(errs, n.live.CatchUp(ctx)); n.live.Broken() == nil {
-			errs = append(errs, n.sign(), n.save())
-		}
+		errs = append(errs, n.live.CatchUp(ctx))
 		if err := n.decisions.CatchUp(ctx); err == nil {
 			errs = append(errs, n.decisions.Sign())
 		} else {
 			errs = append(errs, err)
+		}
+		if n.live.Broken() == nil {
+			errs = append(errs, n.sign(), n.save())
 		}
 		cancel()
 	}
