@@ -54,9 +54,6 @@ func start(ctx context.Context) error {
 	if _, err := load(ctx, dir, units); err != nil {
 		return err
 	}
-	// The server remembers the ids of the last two minutes, and reads them again
-	// when it starts. A log grows by some thousand a second, never by a million.
-	time.Sleep(125 * time.Second)
 	cold, err := first(dir) // folds everything, and takes a snapshot at the stop
 	if err != nil {
 		return err
