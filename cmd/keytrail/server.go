@@ -248,7 +248,7 @@ The first account is %s. Its root user's keys are shown this once:
   export AWS_SECRET_ACCESS_KEY=%s
   export AWS_DEFAULT_REGION=%s AWS_ENDPOINT_URL=%s
 
-Paste these five lines into another terminal, then
+Paste these lines into another terminal, then
 create a user, let her try what she may not, and find both in the trail:
 
   aws iam create-user --user-name ana
