@@ -323,7 +323,7 @@ func (c *copier) freeze(ctx context.Context, b *batch) error {
 		if rerr := c.readMark(ctx, &now); rerr == nil {
 			switch {
 			case now.rev != c.rev && now.position == next:
-				c.start = now
+				c.position, c.rev = now.position, now.rev // not the name: the reader reads it
 				return nil
 			case now.rev != c.rev:
 				return errMoved
@@ -376,10 +376,9 @@ func (c *copier) insert(ctx context.Context, b *batch) error {
 	}
 }
 
-// same makes sure, now and then and before every
-// further try, that the table is the one
-// our mark is about and that the mark is still ours. Who was asleep for long
-// must not wake up and insert what the table has forgotten the token of.
+// same makes sure, now and then and before every further try, that the table is
+// the one our mark is about and that the mark is still ours. Who was asleep for
+// long must not wake up and insert what the table has forgotten the token of.
 func (c *copier) same(ctx context.Context) error {
 	if time.Since(c.checked) < checkTable {
 		return nil
