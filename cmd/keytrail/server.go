@@ -247,6 +247,7 @@ The first account is %s. Its root user's keys are shown this once:
   export AWS_ACCESS_KEY_ID=%s
   export AWS_SECRET_ACCESS_KEY=%s
   export AWS_DEFAULT_REGION=%s AWS_ENDPOINT_URL=%s
+  aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; } # a CLI older than 2.13 would ask Amazon
 
 Paste these lines into another terminal, then
 create a user, let her try what she may not, and find both in the trail:

@@ -49,13 +49,14 @@ const trailWait = 15 * time.Second
 
 func TestScenarios(t *testing.T) {
 	cli := awsCLI(t)
+	told := readsEndpoint(t, cli)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition:           condition,
 		Setup: func(e *testscript.Env) error {
-			x := &script{t: e.T().(testing.TB), cli: cli, who: "root", keys: map[string]harness.Credentials{}, accounts: map[string]string{}}
+			x := &script{t: e.T().(testing.TB), cli: cli, told: told, who: "root", keys: map[string]harness.Credentials{}, accounts: map[string]string{}}
 			e.Values["script"] = x
 			e.Defer(func() { // before its folder goes
 				if x.s != nil {
@@ -97,6 +98,21 @@ func awsCLI(t *testing.T) string {
 	return path
 }
 
+// readsEndpoint says whether the CLI knows AWS_ENDPOINT_URL. Debian 12's does
+// not, and would take our requests to AWS.
+func readsEndpoint(t *testing.T, cli string) bool {
+	out, err := exec.Command(cli, "--version").Output() // aws-cli/2.9.19 Python/3.11.2 …
+	var major, minor int
+	if err == nil {
+		_, err = fmt.Sscanf(string(out), "aws-cli/%d.%d.", &major, &minor)
+	}
+	if err != nil {
+		t.Fatalf("%s --version: %v: %s", cli, err, out)
+	}
+	t.Logf("%s is %s", cli, out)
+	return major == 1 && minor >= 29 || major == 2 && minor >= 13 || major > 2
+}
+
 // condition: [botocore] there is a Python with the SDK's core.
 func condition(name string) (bool, error) {
 	if name != "botocore" {
@@ -109,6 +125,7 @@ func condition(name string) (bool, error) {
 type script struct {
 	t        testing.TB
 	cli      string
+	told     bool // cli finds the server by AWS_ENDPOINT_URL
 	s        *harness.Server
 	who      string
 	keys     map[string]harness.Credentials
@@ -250,7 +267,7 @@ func (x *script) asSession(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func (x *script) session(ts *testscript.TestScript, neg bool, name string, args []string) {
-	err := ts.Exec(x.cli, append([]string{"sts"}, args...)...)
+	err := x.run(ts, append([]string{"sts"}, args...))
 	outcome(ts, neg, err)
 	if err != nil {
 		return
@@ -271,7 +288,14 @@ func (x *script) session(ts *testscript.TestScript, neg bool, name string, args 
 }
 
 func (x *script) aws(ts *testscript.TestScript, neg bool, args []string) {
-	outcome(ts, neg, ts.Exec(x.cli, args...))
+	outcome(ts, neg, x.run(ts, args))
+}
+
+func (x *script) run(ts *testscript.TestScript, args []string) error {
+	if !x.told {
+		args = append([]string{"--endpoint-url", ts.Getenv("AWS_ENDPOINT_URL")}, args...)
+	}
+	return ts.Exec(x.cli, args...)
 }
 
 func (x *script) keytrail(ts *testscript.TestScript, neg bool, args []string) {
