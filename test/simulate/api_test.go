@@ -140,6 +140,9 @@ func TestCommands(t *testing.T) {
 	must(root.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: new("fence"), PolicyDocument: new(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:*","iam:Simulate*"],"Resource":"*"}}`)}))
 	must(root.PutUserPermissionsBoundary(ctx, &iam.PutUserPermissionsBoundaryInput{UserName: new("ana"), PermissionsBoundary: new(iams + "policy/fence")}))
 	must(root.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: new("ana"), PolicyName: new("ask"), PolicyDocument: new(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:Simulate*","Resource":"*"}}`)}))
+	must(root.CreateRole(ctx, &iam.CreateRoleInput{RoleName: new("deployer"), AssumeRolePolicyDocument: new(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + home + `"},"Action":"sts:AssumeRole"}}`)}))
+	must(root.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: new("deployer"), PolicyName: new("inside"), PolicyDocument: &reader}))
+	must(root.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: new("deployer"), PolicyArn: new(iams + "policy/fence")}))
 	ask := []string{"policy", "explain", "--principal", iams + "user/ana", "--action", "s3:GetObject", "--resource", "arn:aws:s3:::reports/a", "--context", "aws:SourceIp=192.0.2.1"}
 
 	for _, c := range []struct {
@@ -164,6 +167,7 @@ func TestCommands(t *testing.T) {
 		{"files, many values", harness.Credentials{}, []string{"policy", "explain", "-o", "json", "--policy", path, "--action", "s3:GetObject", "--resource", "arn:aws:s3:::reports/a", "--context", "aws:SourceIp={10.1.1.1, 10.1.1.2}"}, 0,
 			[]string{`"decision": "ImplicitDeny"`, `the request has [\"10.1.1.1\" \"10.1.1.2\"]`}},
 		{"a server", s.Root, ask, 0, []string{"ImplicitDeny s3:GetObject on arn:aws:s3:::reports/a, by Identity", "Boundary  Allow", "readers/reader", `the request has ["192.0.2.1"]`}},
+		{"a server, a role", s.Root, append(slices.Clone(ask[:len(ask)-1]), "aws:SourceIp=10.1.2.3", "--principal", iams+"role/deployer"), 0, []string{"Allow s3:GetObject on arn:aws:s3:::reports/a, by Identity", "Identity  fence   1", "Identity  inside  Read"}},
 		{"a server that tells no policies", ana, ask, 0, []string{"ImplicitDeny s3:GetObject", "may not be read with these credentials"}},
 		{"a server, nobody", s.Root, []string{"policy", "explain", "--principal", iams + "user/nobody", "--action", "s3:GetObject"}, 3, []string{"SimulatePrincipalPolicy: NoSuchEntity: The user with name nobody cannot be found."}},
 		{"nothing", harness.Credentials{}, []string{"policy", "explain", "--action", "s3:GetObject"}, 2, []string{"give policy files"}},
