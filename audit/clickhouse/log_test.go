@@ -47,6 +47,13 @@ func (l *fakeLog) Append(_ context.Context, s journal.Stream, _ uint64, m journa
 	return l.append(s, m), nil
 }
 
+func (l *fakeLog) Send(s journal.Stream, last uint64, m journal.Message) <-chan journal.Ack {
+	seq, err := l.Append(context.Background(), s, last, m)
+	done := make(chan journal.Ack, 1)
+	done <- journal.Ack{Seq: seq, Err: err}
+	return done
+}
+
 func (l *fakeLog) append(s journal.Stream, m journal.Message) uint64 {
 	k := string(s) + "/" + m.Key
 	prev, ok := l.links[k]

@@ -118,10 +118,15 @@ func (r *remote) Read(ctx context.Context, s journal.Stream, after uint64, limit
 	return messages, nil
 }
 
-// Append, Follow, Last, End, Mark and Marked implement journal.Log as far as a
+// Append, Send, Follow, Last, End, Mark and Marked implement journal.Log as far as a
 // reader can.
 func (r *remote) Append(context.Context, journal.Stream, uint64, journal.Message) (uint64, error) {
 	return 0, errReadOnly
+}
+func (r *remote) Send(journal.Stream, uint64, journal.Message) <-chan journal.Ack {
+	done := make(chan journal.Ack, 1)
+	done <- journal.Ack{Err: errReadOnly}
+	return done
 }
 func (r *remote) Follow(context.Context, journal.Stream, uint64, func(journal.Message) error) error {
 	return errReadOnly

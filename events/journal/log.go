@@ -41,6 +41,11 @@ type Log interface {
 	// same m again is safe: it is kept once.
 	Append(ctx context.Context, s Stream, last uint64, m Message) (seq uint64, err error)
 
+	// Send is Append that does not wait: m is on its way when it returns,
+	// behind what was sent before, and the channel gives one Ack. m.Body must
+	// stay as it is until then.
+	Send(s Stream, last uint64, m Message) <-chan Ack
+
 	// Read returns up to limit messages after sequence after, in order and
 	// without gaps. It does not wait. Fewer than limit may be a bound of the
 	// log's own (1,000 messages, 4 MiB); none means there are none.
@@ -61,6 +66,19 @@ type Log interface {
 	// positions of readers: losing one costs work, never truth.
 	Mark(ctx context.Context, name string, value []byte, rev uint64) (newRev uint64, err error)
 	Marked(ctx context.Context, name string) (value []byte, rev uint64, err error) // ErrNone
+}
+
+// Ack is how an Append ended.
+type Ack struct {
+	Seq uint64
+	Err error
+}
+
+// acked is the outcome of what was not even sent.
+func acked(seq uint64, err error) <-chan Ack {
+	done := make(chan Ack, 1)
+	done <- Ack{seq, err}
+	return done
 }
 
 var (

@@ -86,7 +86,7 @@ func newNATS() *NATS {
 // connect opens all streams by a connection, making those that do not exist
 // unless missing has an objection.
 func (n *NATS) connect(ctx context.Context, nc *nats.Conn, replicas int, missing func(Stream) error) (*connection, error) {
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncTimeout(appendLimit))
 	if err != nil {
 		return nil, err
 	}
@@ -163,36 +163,85 @@ func (n *NATS) Close() {
 
 // Append implements Log.
 func (n *NATS) Append(ctx context.Context, s Stream, last uint64, m Message) (uint64, error) {
-	if err := n.wound.err(); err != nil {
-		return 0, fmt.Errorf("journal: append to %s: %w", s, err)
+	select {
+	case a := <-n.Send(s, last, m):
+		return a.Seq, a.Err
+	case <-ctx.Done():
+		return 0, fmt.Errorf("journal: append to %s: %w", s, ctx.Err())
 	}
-	ctx, cancel := context.WithTimeout(ctx, appendLimit)
-	defer cancel()
-	ack, err := n.conn.Load().js.PublishMsg(ctx, &nats.Msg{
+}
+
+// Send implements Log. In a server of our own nobody but one pager writes
+// DECISIONS, so the whole stream's last sequence guards it: the server knows
+// that by heart, while it reads the last message of a subject from its store.
+func (n *NATS) Send(s Stream, last uint64, m Message) <-chan Ack {
+	if s == Decisions && n.wound != nil && last > 0 {
+		return n.send(s, m, jetstream.WithExpectLastSequence(last), func() (uint64, error) {
+			again := <-n.send(s, m, jetstream.WithExpectLastSequencePerSubject(last), nil) // a page of a writer with another name is the last
+			return again.Seq, again.Err
+		})
+	}
+	return n.send(s, m, jetstream.WithExpectLastSequencePerSubject(last), nil)
+}
+
+// send publishes under a guard, and asks otherwise what to do if that refuses.
+func (n *NATS) send(s Stream, m Message, guard jetstream.PublishOpt, otherwise func() (uint64, error)) <-chan Ack {
+	if err := n.wound.err(); err != nil {
+		return acked(0, fmt.Errorf("journal: append to %s: %w", s, err))
+	}
+	sent, err := n.conn.Load().js.PublishMsgAsync(&nats.Msg{
 		Subject: subject(s, m.Key),
 		Header:  nats.Header{linkHeader: {m.Link.String()}},
 		Data:    m.Body,
-	}, jetstream.WithMsgID(m.ID), jetstream.WithExpectLastSequencePerSubject(last), jetstream.WithRetryAttempts(0))
-	n.wound.appended(err == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, nats.ErrNoResponders))
+	}, jetstream.WithMsgID(m.ID), guard, jetstream.WithRetryAttempts(0))
 	if err != nil {
-		var api *jetstream.APIError
-		if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
-			// The check comes before the server's own look for duplicates: a
-			// message sent twice conflicts with itself.
-			if m2, err := n.Last(ctx, s, m.Key); err == nil && m2.ID == m.ID {
-				return m2.Seq, nil
-			}
-			return 0, ErrConflict
-		}
-		return 0, fmt.Errorf("journal: append to %s: %w", s, err)
+		return acked(0, fmt.Errorf("journal: append to %s: %w", s, err))
 	}
+	done := make(chan Ack, 1)
+	go func() { // one of both comes, within appendLimit
+		select {
+		case ack := <-sent.Ok():
+			n.wound.appended(true)
+			n.known(s, ack.Sequence)
+			done <- Ack{Seq: ack.Sequence}
+		case err := <-sent.Err():
+			if otherwise == nil {
+				otherwise = func() (uint64, error) { return n.refused(s, m) }
+			}
+			seq, err := n.failed(s, err, otherwise)
+			done <- Ack{seq, err}
+		}
+	}()
+	return done
+}
+
+// failed tells a refusal by the guard from a failure.
+func (n *NATS) failed(s Stream, err error, refused func() (uint64, error)) (uint64, error) {
+	n.wound.appended(!errors.Is(err, jetstream.ErrAsyncPublishTimeout) && !errors.Is(err, nats.ErrNoResponders) && !errors.Is(err, jetstream.ErrNoStreamResponse))
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		return refused()
+	}
+	return 0, fmt.Errorf("journal: append to %s: %w", s, err)
+}
+
+// refused looks whether m is there after all: the guard comes before the
+// server's own look for duplicates, so a message sent twice conflicts with itself.
+func (n *NATS) refused(s Stream, m Message) (uint64, error) {
+	if last, err := n.Last(context.Background(), s, m.Key); err == nil && last.ID == m.ID {
+		return last.Seq, nil
+	}
+	return 0, ErrConflict
+}
+
+// known notes what was acknowledged: it must be found again.
+func (n *NATS) known(s Stream, seq uint64) {
 	acked := &n.acked[0]
 	if s == Decisions {
 		acked = &n.acked[1]
 	}
-	for seen := acked.Load(); seen < ack.Sequence && !acked.CompareAndSwap(seen, ack.Sequence); seen = acked.Load() {
+	for seen := acked.Load(); seen < seq && !acked.CompareAndSwap(seen, seq); seen = acked.Load() {
 	}
-	return ack.Sequence, nil
 }
 
 // Read implements Log with one batched direct get.

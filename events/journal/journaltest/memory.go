@@ -21,6 +21,8 @@ type Memory struct {
 	// Fail decides the fate of each Append that is not a conflict: kept or
 	// not, and reported as failed or not. Nil: kept, no error. Set before use.
 	Fail func(journal.Stream, journal.Message) (keep bool, err error)
+	// Lag is how long after it was settled an Append of Send is answered. Set before use.
+	Lag time.Duration
 
 	mu    sync.Mutex
 	log   map[journal.Stream][]journal.Message
@@ -68,6 +70,18 @@ func (l *Memory) Append(ctx context.Context, s journal.Stream, last uint64, m jo
 		return 0, err
 	}
 	return m.Seq, nil
+}
+
+// Send implements journal.Log.
+func (l *Memory) Send(s journal.Stream, last uint64, m journal.Message) <-chan journal.Ack {
+	seq, err := l.Append(context.Background(), s, last, m)
+	done := make(chan journal.Ack, 1)
+	if l.Lag == 0 {
+		done <- journal.Ack{Seq: seq, Err: err}
+	} else {
+		time.AfterFunc(l.Lag, func() { done <- journal.Ack{Seq: seq, Err: err} })
+	}
+	return done
 }
 
 // Read implements journal.Log.
