@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,6 +22,8 @@ const (
 	maxHeaders    = 64
 	sequenceToken = "X-Keytrail-Sequence" // what the caller has seen, and what an answer made true
 )
+
+var errPanicked = errors.New("panic") // InternalFailure to whom it is written
 
 // routes serves everything on one port: the services are told apart by the
 // request itself, so there is one path for all of them.
@@ -68,6 +72,17 @@ func headers(r *http.Request) (n int) {
 func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().UTC()
 	id := uuid.NewString()
+	defer func() {
+		// The gate answers its own panics; this one came before it or behind it.
+		if p := recover(); p != nil {
+			s.gate.Errors.Error("panic", "request", id, "cause", p, "stack", string(debug.Stack()))
+			service := "iam"
+			if r.Header["X-Amz-Target"] != nil {
+				service = "cloudtrail" // or ours, which speaks the same
+			}
+			wire.WriteError(w, service, id, errPanicked)
+		}
+	}()
 	if own(r) {
 		s.serveOwn(w, r, now, id)
 		return
