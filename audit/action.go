@@ -29,6 +29,7 @@ type Action struct {
 	run      func(context.Context, *turn, any) (any, error)
 	changes  bool // it emits facts: one at a time in an account
 	outside  bool // it reads stores other than the World, after judging
+	asks     bool // it asks about others; see authzen.go
 	request  *record.Projection
 	response *record.Projection // nil: responseElements is null
 }
@@ -100,7 +101,7 @@ func row[I, O any](service string, targets func(*ask, *I), request, response str
 
 // Actions is the table.
 func Actions() []Action {
-	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, journals, simulations)
+	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, journals, simulations, asking)
 }
 
 // ask collects what a request must be judged on.
@@ -110,8 +111,10 @@ type ask struct {
 	caller   *projections.Caller
 	region   string // the server's own
 	operator string // account that may look at the whole log
+	turn     *turn
 
-	targets []target
+	targets  []target
+	subjects []*subject // whom questions are about
 	// Of the request as a whole.
 	tags  []events.Tag        // aws:RequestTag/…, aws:TagKeys
 	keys  map[string]string   // further condition keys

@@ -39,6 +39,9 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 		ID: rec.EventID, Partition: partition, Account: t.recipient, Type: events.RecordType, Time: t.now,
 		Actor: rec.UserIdentity.ARN, RequestID: t.r.ID, Traceparent: t.r.Traceparent,
 	}
+	if out, ok := t.out.(*EvaluateOutput); ok {
+		return t.appendDecisions(ctx, out, &h, rec)
+	}
 	if len(t.ask.targets) > 0 {
 		h.Subject = t.ask.targets[0].resource
 	}

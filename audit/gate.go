@@ -54,9 +54,11 @@ type Request struct {
 	Version       string // of the API
 	Proof         Proof  // nil: unsigned, or Unproved
 	Unproved      error  // why there is no proof
+	Bearer        string // session token in place of a proof: good for asking, and nothing else
 	Input         func() (any, error)
 	Unread        error  // why it could not be read, if it could not: recorded if it is somebody's, and the answer
 	ID            string // request id, a UUID
+	Named         string // request id of the client's own, "" if it has none
 	Region        string
 	SourceIP      string
 	UserAgent     string
@@ -114,6 +116,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 			answer = t.refuse(ctx, errInternal)
 		}
 	}()
+	if r.Bearer != "" {
+		r.Proof, r.Unproved = g.bearer(r)
+	}
 	if !g.Limits.allow(r.Proof) {
 		return Answer{Err: errThrottled}
 	}

@@ -34,7 +34,7 @@ func (t *turn) judge(w *projections.World) {
 	t.tx.World, t.tx.Account, t.tx.Caller = w, a, t.caller
 	t.view.World, t.view.Account, t.view.Caller = w, a, t.caller
 	t.verdict = events.Verdict{World: w.Seq, Evaluator: policy.Version, Effect: policy.Allow.String()}
-	t.ask = ask{world: w, account: a, caller: t.caller, region: t.gate.Region, operator: t.gate.Operator}
+	t.ask = ask{world: w, account: a, caller: t.caller, region: t.gate.Region, operator: t.gate.Operator, turn: t}
 	if t.action.targets != nil {
 		t.action.targets(&t.ask, t.in)
 	}

@@ -98,7 +98,8 @@ type Verdict struct {
 
 // Check is the judgement of one action on one resource.
 type Check struct {
-	Action     string      `json:"action"` // iam:CreateUser
+	Principal  string      `json:"principal,omitempty"` // whose permission was asked about, if it is not the caller's own
+	Action     string      `json:"action"`              // iam:CreateUser
 	Resource   string      `json:"resource"`
 	Effect     string      `json:"effect"`
 	Layers     []Layer     `json:"layers,omitempty"`
@@ -226,7 +227,15 @@ func (v *Verdict) append(b []byte) []byte {
 	return append(o.buf, '}')
 }
 
+// AppendJSON appends c as JSON.
+func (c *Check) AppendJSON(b []byte) []byte {
+	o := object{buf: append(b, '{')}
+	c.append(&o)
+	return append(o.buf, '}')
+}
+
 func (c *Check) append(o *object) {
+	o.opt("principal", c.Principal)
 	o.str("action", c.Action)
 	o.str("resource", c.Resource)
 	o.str("effect", c.Effect)
@@ -254,6 +263,9 @@ func (c *Check) append(o *object) {
 		})
 	}
 }
+
+// AppendString appends s as a JSON string.
+func AppendString(b []byte, s string) []byte { return appendString(b, s) }
 
 // object appends the members of one JSON object.
 type object struct {

@@ -57,6 +57,10 @@ func (s *server) routes() http.Handler {
 			http.Error(w, "give the Content-Length instead of a Transfer-Encoding", http.StatusBadRequest)
 			return
 		}
+		if isAuthzen(r) {
+			s.authzen(w, r)
+			return
+		}
 		s.api(w, r)
 	})
 }

@@ -49,6 +49,7 @@ type server struct {
 	sink   *clickhouse.Sink
 	first  *commands.CreateAccountOutput // what the first start made, shown once
 	told   bool                          // who started us chose the secret: it need not be shown
+	large  chan struct{}                 // large batches of questions being read
 
 	background sync.WaitGroup
 	failed     chan error // something that must run has ended
@@ -58,7 +59,7 @@ type server struct {
 // request is taken, those taken are answered or refused, and what is known is
 // signed.
 func serve(ctx context.Context, c *serverConfig) error {
-	s := &server{config: c, failed: make(chan error, 8), told: os.Getenv(bootstrapSecret) != ""}
+	s := &server{config: c, failed: make(chan error, 8), large: make(chan struct{}, largeAtOnce), told: os.Getenv(bootstrapSecret) != ""}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return failure{exitReach, err}
