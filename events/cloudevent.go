@@ -85,24 +85,32 @@ type Raw struct {
 
 // Each calls f with every event of a batch, in order, with its index from 0.
 func Each(batch []byte, f func(i int, e Raw) error) error {
+	i := 0
+	return each(batch, func(p *parts) error {
+		e, err := p.raw()
+		if err == nil {
+			err = f(i, e)
+		}
+		i++
+		return err
+	})
+}
+
+func each(batch []byte, f func(p *parts) error) error {
 	batch = bytes.TrimSpace(batch)
 	if len(batch) < 2 || batch[0] != '[' || batch[len(batch)-1] != ']' {
 		return errJSON
 	}
-	n := 0
-	for i := 1; i < len(batch)-1; n++ {
-		end, err := skip(batch, i)
+	var p parts
+	for i, last := 1, len(batch)-1; i < last; {
+		end, err := p.take(batch[:last], i)
 		if err != nil {
 			return err
 		}
-		e, err := take(batch[i:end])
-		if err != nil {
+		if err := f(&p); err != nil {
 			return err
 		}
-		if err := f(n, e); err != nil {
-			return err
-		}
-		if i = end; i < len(batch)-1 {
+		if i = end; i < last {
 			if batch[i] != ',' {
 				return errJSON
 			}
@@ -112,78 +120,163 @@ func Each(batch []byte, f func(i int, e Raw) error) error {
 	return nil
 }
 
-// take reads the members of one event that we need. Events are written by
-// Append and carry no white space; anything else is refused.
-func take(b []byte) (Raw, error) {
-	e := Raw{Bytes: b}
-	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
-		return e, errJSON
+// parts are the members of one event that we need, as they lie in the batch.
+type parts struct {
+	id, typ, source, time, data []byte
+	whole                       []byte
+}
+
+// take finds the members of the event that begins at b[at] and returns where
+// it ends. Events are written by Append: they carry no white space, and name
+// nothing that we need twice; anything else is refused.
+func (p *parts) take(b []byte, at int) (end int, err error) {
+	*p = parts{}
+	if b[at] != '{' {
+		return 0, errJSON
 	}
-	for i := 1; i < len(b)-1; {
-		k, err := skip(b, i)
-		if err != nil || k >= len(b) || b[k] != ':' || b[i] != '"' {
-			return e, errJSON
+	for i := at + 1; ; i++ {
+		if i >= len(b) || b[i] != '"' {
+			return 0, errJSON
 		}
-		v, err := skip(b, k+1)
-		if err != nil {
-			return e, err
+		k := closing(b, i+1)
+		if k < 0 || k+1 >= len(b) || b[k+1] != ':' {
+			return 0, errJSON
 		}
-		key, val := b[i+1:k-1], b[k+1:v]
-		switch string(key) {
+		v, err := skip(b, k+2)
+		if err != nil || v >= len(b) {
+			return 0, errJSON
+		}
+		var member *[]byte
+		switch string(b[i+1 : k]) {
 		case "id":
-			e.ID, err = text(val)
+			member = &p.id
 		case "type":
-			var ok bool
-			e.Type, err = text(val)
-			if e.Type, ok = strings.CutPrefix(e.Type, TypePrefix); !ok {
-				return e, fmt.Errorf("events: type %s is not ours", val)
-			}
+			member = &p.typ
 		case "source":
-			e.Account, err = text(val)
-			e.Account = e.Account[strings.LastIndexByte(e.Account, '/')+1:]
+			member = &p.source
 		case "time":
-			var s string
-			if s, err = text(val); err == nil {
-				e.Time, err = time.Parse(time.RFC3339Nano, s)
-			}
+			member = &p.time
 		case "data":
-			e.Data = val
+			member = &p.data
 		}
-		if err != nil {
-			return e, err
+		if member != nil {
+			if *member != nil {
+				return 0, errJSON
+			}
+			*member = b[k+2 : v : v]
 		}
-		if i = v; b[i] == ',' {
-			i++
+		switch i = v; b[i] {
+		case ',':
+		case '}':
+			if p.id == nil || p.typ == nil || p.data == nil {
+				return 0, errJSON
+			}
+			p.whole = b[at : i+1 : i+1]
+			return i + 1, nil
+		default:
+			return 0, errJSON
 		}
 	}
-	if e.ID == "" || e.Type == "" || e.Data == nil {
+}
+
+// raw decodes all parts but the data.
+func (p *parts) raw() (e Raw, err error) {
+	e.Data, e.Bytes = p.data, p.whole
+	if e.ID, err = text(p.id); err != nil || e.ID == "" {
 		return e, errJSON
 	}
-	return e, nil
+	typ, err := p.kind()
+	if err != nil {
+		return e, err
+	}
+	e.Type = string(typ)
+	account, err := p.account()
+	if err != nil {
+		return e, err
+	}
+	e.Account = string(account)
+	e.Time, err = p.when()
+	return e, err
+}
+
+// kind is the event's type without TypePrefix.
+func (p *parts) kind() ([]byte, error) {
+	typ, err := plain(p.typ)
+	if err != nil {
+		return nil, err
+	}
+	typ, ok := bytes.CutPrefix(typ, []byte(TypePrefix))
+	if !ok {
+		return nil, fmt.Errorf("events: type %s is not ours", p.typ)
+	}
+	if len(typ) == 0 {
+		return nil, errJSON
+	}
+	return typ, nil
+}
+
+// account is the last part of the source.
+func (p *parts) account() ([]byte, error) {
+	if p.source == nil {
+		return nil, nil
+	}
+	s, err := plain(p.source)
+	return s[bytes.LastIndexByte(s, '/')+1:], err
+}
+
+func (p *parts) when() (time.Time, error) {
+	if p.time == nil {
+		return time.Time{}, nil
+	}
+	s, err := plain(p.time)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339Nano, string(s))
+}
+
+// plain is text as bytes: a part of v if it has no escapes.
+func plain(v []byte) ([]byte, error) {
+	if len(v) >= 2 && v[0] == '"' && bytes.IndexByte(v, '\\') < 0 {
+		return v[1 : len(v)-1], nil
+	}
+	var s string
+	err := json.Unmarshal(v, &s)
+	return []byte(s), err
 }
 
 // text decodes a JSON string; nearly all of ours have no escapes.
 func text(v []byte) (string, error) {
-	if len(v) >= 2 && v[0] == '"' && bytes.IndexByte(v, '\\') < 0 {
-		return string(v[1 : len(v)-1]), nil
-	}
-	var s string
-	return s, json.Unmarshal(v, &s)
+	b, err := plain(v)
+	return string(b), err
 }
 
 // DecodeUnit reads a message of IDENTITY: the account must be the one the
 // message was written for, and every fact must be known.
 func DecodeUnit(seq uint64, account string, batch []byte) (Unit, error) {
 	u := Unit{Seq: seq, Account: account}
-	err := Each(batch, func(_ int, e Raw) error {
-		if e.Account != account {
-			return fmt.Errorf("events: sequence %d speaks of account %s in the journal of %s", seq, e.Account, account)
+	var written []byte // the time of the event before: nearly always that of the next
+	err := each(batch, func(p *parts) error {
+		if id, err := plain(p.id); err != nil || len(id) == 0 {
+			return errJSON
 		}
-		u.Time = e.Time
-		if e.Type == RecordType {
+		typ, err := p.kind()
+		if err != nil {
+			return err
+		}
+		if a, err := p.account(); err != nil || string(a) != account {
+			return fmt.Errorf("events: sequence %d speaks of account %s in the journal of %s", seq, p.source, account)
+		}
+		if written == nil || !bytes.Equal(p.time, written) {
+			if u.Time, err = p.when(); err != nil {
+				return err
+			}
+			written = p.time
+		}
+		if string(typ) == RecordType {
 			return nil
 		}
-		f, err := fact(e.Type, e.Data)
+		f, err := fact(typ, p.data)
 		if err == nil {
 			u.Facts = append(u.Facts, f)
 		}

@@ -1,10 +1,12 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -90,7 +92,7 @@ func TestFactsAreReadForEver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := fact(strings.TrimSuffix(file.Name(), ".json"), data)
+		f, err := fact([]byte(strings.TrimSuffix(file.Name(), ".json")), data)
 		if err != nil {
 			t.Errorf("%s: %v", file.Name(), err)
 			continue
@@ -100,4 +102,44 @@ func TestFactsAreReadForEver(t *testing.T) {
 			t.Errorf("%s is read as something else:\ngot  %s\nwant %s", file.Name(), again, want)
 		}
 	}
+}
+
+// What the second reader of a fact reads is what encoding/json reads. It reads
+// what Append wrote, or it were of no use.
+func FuzzFast(f *testing.F) {
+	read := func(typ string, data []byte) (Event, bool) {
+		s := scan{left: data}
+		e := fast[typ](&s)
+		return e, !s.failed && string(s.left) == "}"
+	}
+	all := []Event{UserCreated{ID: "AIDA1", Name: "ana", Path: "/"}, AccessKeyCreated{ID: "AKIA1", Secret: "k1.x"}, Untagged{ID: "AIDA1", Keys: []string{"a", "b"}}}
+	for _, e := range append(all, samples...) {
+		typ := e.Type()
+		data, err := json.Marshal(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(typ, data)
+		if fast[typ] == nil || bytes.IndexByte(data, '\\') >= 0 {
+			continue
+		}
+		if got, ok := read(typ, data); !ok || !reflect.DeepEqual(got, e) {
+			f.Errorf("%s: %s is read as %+v, %v", typ, data, got, ok)
+		}
+	}
+	for _, s := range []string{"", "{", `{"group":"a","user":"b"}}`, `{"user":"b","group":"a"}`, `{"group":"a","user":"\u0000"}`, `{"group":"a","user":"`} {
+		f.Add("iam.group.useradded.v1", []byte(s))
+	}
+	f.Fuzz(func(t *testing.T, typ string, data []byte) {
+		if fast[typ] == nil {
+			return
+		}
+		got, ok := read(typ, data)
+		if !ok {
+			return
+		}
+		if want, err := known[typ](data); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s: %s\ngot  %+v\nwant %+v, %v", typ, data, got, want, err)
+		}
+	})
 }
