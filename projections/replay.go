@@ -3,63 +3,51 @@ package projections
 import (
 	"context"
 	"fmt"
-	"sync"
+	"runtime"
 
 	"github.com/keytrail/keytrail/events"
 	"github.com/keytrail/keytrail/events/journal"
 )
 
-const replayBatch = 1000
-
 // Replay moves w and head forward to the sequence upTo (0: the log's end),
-// checking the chain. Reading, decoding and applying overlap; the order of
-// applying is the log's. progress may be nil.
+// checking the chain. Reading, hashing and decoding, and applying overlap; the
+// order of applying is the log's. progress may be nil.
 func Replay(ctx context.Context, log journal.Log, w *World, head *journal.Head, upTo uint64, progress func(seq uint64)) error {
-	type page struct {
-		messages []journal.Message
-		units    []events.Unit
-		err      error
-	}
 	ctx, cancel := context.WithCancel(ctx)
-	pages := make(chan page, 2)
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	defer cancel()
-	reading.Go(func() {
+	pages := make(chan chan page, runtime.GOMAXPROCS(0))
+	read := make(chan struct{})
+	defer func() { cancel(); <-read }()
+	go func() {
+		defer close(read)
 		defer close(pages)
-		for after := w.Seq; upTo == 0 || after < upTo; {
-			limit := replayBatch
-			if upTo != 0 {
-				limit = int(min(uint64(limit), upTo-after))
-			}
-			messages, err := log.Read(ctx, journal.Identity, after, limit)
-			if len(messages) == 0 && err == nil {
-				return
-			}
-			p := page{messages: messages, err: err}
-			if err == nil {
-				p.units, p.err = decode(messages)
-				after = messages[len(messages)-1].Seq
-			}
+		for messages, err := range journal.ReadAll(ctx, log, journal.Identity, w.Seq, upTo) {
+			done := make(chan page, 1)
 			select {
-			case pages <- p:
+			case pages <- done:
 			case <-ctx.Done():
 				return
 			}
-			if p.err != nil {
-				return
-			}
+			go func() {
+				if err == nil {
+					done <- decode(messages)
+				} else {
+					done <- page{err: err}
+				}
+			}()
 		}
-	})
-	for p := range pages {
-		if p.err != nil {
-			return p.err
-		}
-		for i := range p.messages {
-			if err := head.Add(&p.messages[i]); err != nil {
+	}()
+	for done := range pages {
+		p := <-done
+		for i, leaf := range p.leaves {
+			if err := head.AddLeaf(&p.messages[i], leaf); err != nil {
 				return err
 			}
-			w.Apply(p.units[i])
+			if i < len(p.units) {
+				w.Apply(p.units[i])
+			}
+		}
+		if p.err != nil {
+			return p.err
 		}
 		if progress != nil {
 			progress(w.Seq)
@@ -74,25 +62,25 @@ func Replay(ctx context.Context, log journal.Log, w *World, head *journal.Head, 
 	return nil
 }
 
-// decode reads units on two goroutines; each writes its own half.
-func decode(messages []journal.Message) ([]events.Unit, error) {
-	units := make([]events.Unit, len(messages))
-	half := len(messages) / 2
-	var errs [2]error
-	part := func(from, to int, err *error) {
-		for i := from; i < to && *err == nil; i++ {
-			m := &messages[i]
-			if units[i], *err = events.DecodeUnit(m.Seq, m.Key, m.Body); *err != nil {
-				*err = fmt.Errorf("projections: sequence %d: %w", m.Seq, *err)
-			}
+// page is a part of the log, decoded as far as it can be.
+type page struct {
+	messages []journal.Message
+	leaves   []journal.Hash // of the messages that were looked at
+	units    []events.Unit  // of these, but for the last if it is no unit
+	err      error          // why it is none, or why the log can't be read
+}
+
+func decode(messages []journal.Message) page {
+	p := page{messages, make([]journal.Hash, 0, len(messages)), make([]events.Unit, 0, len(messages)), nil}
+	for i := range messages {
+		m := &messages[i]
+		p.leaves = append(p.leaves, journal.Leaf(m.Body))
+		u, err := events.DecodeUnit(m.Seq, m.Key, m.Body)
+		if err != nil {
+			p.err = fmt.Errorf("projections: sequence %d: %w", m.Seq, err)
+			break
 		}
+		p.units = append(p.units, u)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() { part(0, half, &errs[0]) })
-	part(half, len(messages), &errs[1])
-	wg.Wait()
-	if errs[0] != nil {
-		return nil, errs[0]
-	}
-	return units, errs[1]
+	return p
 }

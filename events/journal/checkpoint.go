@@ -100,11 +100,12 @@ func ResumeHead(s Stream, t Tree, links map[string]Hash) (*Head, error) {
 
 // Add checks the next message and takes it in.
 func (h *Head) Add(m *Message) error {
-	return h.add(m, Leaf(m.Body))
+	return h.AddLeaf(m, Leaf(m.Body))
 }
 
-// add is Add for a message whose leaf hash is known.
-func (h *Head) add(m *Message, leaf Hash) error {
+// AddLeaf is Add for who has computed Leaf(m.Body) already, on another core
+// perhaps.
+func (h *Head) AddLeaf(m *Message, leaf Hash) error {
 	err := h.chain.check(m, leaf)
 	if err == nil {
 		h.Tree.Add(leaf)

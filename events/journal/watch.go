@@ -162,7 +162,7 @@ func (w *Watch) tend(ctx context.Context, stop context.CancelCauseFunc) {
 func (w *Watch) Offer(m Message, leaf Hash) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if m.Seq == w.head.Tree.Size+1 && w.head.add(&m, leaf) == nil && w.hear != nil {
+	if m.Seq == w.head.Tree.Size+1 && w.head.AddLeaf(&m, leaf) == nil && w.hear != nil {
 		w.hear(m)
 	}
 }
