@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -47,7 +48,12 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 	}
 	answer := Answer{Output: t.out, Err: t.err, Seq: t.verdict.World}
 	if len(t.tx.Facts) == 0 {
-		_, _, err := t.gate.Pager.Add(ctx, rec.EventID, events.AppendRecord(make([]byte, 0, eventSize), &h, rec))
+		b := eventBuffers.Get().(*[]byte)
+		*b = events.AppendRecord((*b)[:0], &h, rec)
+		_, _, err := t.gate.Pager.Add(ctx, rec.EventID, *b)
+		if cap(*b) <= 8*eventSize {
+			eventBuffers.Put(b)
+		}
 		return answer, err
 	}
 	if t.tx.Into != "" {
@@ -59,6 +65,8 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 	}
 	return answer, err
 }
+
+var eventBuffers = sync.Pool{New: func() any { b := make([]byte, 0, eventSize); return &b }}
 
 // unit is the batch of a decision and the facts that it allowed.
 func unit(h *events.Header, rec *events.Record, facts []events.Event) (body []byte, err error) {

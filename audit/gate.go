@@ -84,6 +84,7 @@ type turn struct {
 	claim     claim
 	recipient string // account whose trail shows it
 	caller    *projections.Caller
+	seen      uint64 // the World caller was found in
 	in, out   any
 	err       error
 	ask       ask

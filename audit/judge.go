@@ -25,10 +25,14 @@ var desks = sync.Pool{New: func() any { return new(desk) }}
 // judge finds what the request must be allowed, and whether it is: every
 // target must be. It fills in the verdict and readies commands and queries.
 func (t *turn) judge(w *projections.World) {
-	if !t.resolve(w) {
-		t.verdict = events.Verdict{World: w.Seq, Evaluator: policy.Version, Effect: unauthenticated}
-		t.err = errBadToken
-		return
+	if t.seen != w.Seq { // the World went on since the caller was looked up
+		caller, known := t.resolve(w)
+		if !known {
+			t.verdict = events.Verdict{World: w.Seq, Evaluator: policy.Version, Effect: unauthenticated}
+			t.err = errBadToken
+			return
+		}
+		t.caller, t.seen = caller, w.Seq
 	}
 	a := t.caller.Account
 	t.tx.World, t.tx.Account, t.tx.Caller = w, a, t.caller

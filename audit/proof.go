@@ -88,7 +88,15 @@ func (t *turn) authenticate(ctx context.Context) error {
 	case p == nil:
 		return errNoProof
 	}
-	if err := g.Live.Read(func(w *projections.World) { t.claim = g.claims(w, p, t.now) }); err != nil {
+	var caller *projections.Caller // if the proof holds
+	var seen uint64
+	known := false
+	if err := g.Live.Read(func(w *projections.World) {
+		if t.claim = g.claims(w, p, t.now); t.claim.key != nil {
+			caller, known = t.resolve(w)
+			seen = w.Seq
+		}
+	}); err != nil {
 		return err
 	}
 	c := t.claim
@@ -112,40 +120,34 @@ func (t *turn) authenticate(ctx context.Context) error {
 		if err := g.wait(ctx, c.session.World); err != nil {
 			return err
 		}
-	}
-	known := false
-	if err := g.Live.Read(func(w *projections.World) { known = t.resolve(w) }); err != nil {
-		return err
+		if err := g.Live.Read(func(w *projections.World) { caller, known = t.resolve(w); seen = w.Seq }); err != nil {
+			return err
+		}
 	}
 	if !known {
 		return errBadToken
 	}
+	t.caller, t.seen = caller, seen
 	return nil
 }
 
-// resolve makes the caller that a proved claim stands for, as it is in w: a
-// key deactivated or a user deleted since is found out before every judgement.
-// What GetSessionToken made from a key ends with the key.
-func (t *turn) resolve(w *projections.World) (known bool) {
+// resolve makes the caller that a claim stands for, as it is in w: a key
+// deactivated or a user deleted since is found out before every judgement. What
+// GetSessionToken made from a key ends with the key.
+func (t *turn) resolve(w *projections.World) (caller *projections.Caller, known bool) {
 	key, s := t.claim.key, t.claim.session
-	var caller *projections.Caller
 	if s != nil {
 		caller, known = w.SessionCaller(s)
 		if s.Type == projections.AssumedRole || !known {
-			t.caller = caller
-			return known
+			return caller, known
 		}
 		if key, known = w.AccessKey(s.ParentKeyID); !known || !key.Active {
-			return false
+			return nil, false
 		}
-		t.caller = caller
-		return true
+		return caller, true
 	}
 	if key, known = w.AccessKey(key.ID); !known || !key.Active {
-		return false
+		return nil, false
 	}
-	if caller, known = w.KeyCaller(key); known {
-		t.caller = caller
-	}
-	return known
+	return w.KeyCaller(key)
 }

@@ -98,7 +98,7 @@ func sequence(r *http.Request) uint64 {
 // token tells the caller what its answer made true, to be shown to any node.
 func token(w http.ResponseWriter, a audit.Answer) {
 	if a.Seq > 0 {
-		w.Header().Set(sequenceToken, strconv.FormatUint(a.Seq, 10))
+		w.Header()[sequenceToken] = []string{strconv.FormatUint(a.Seq, 10)}
 	}
 }
 

@@ -117,13 +117,16 @@ func (n *NATS) openStream(ctx context.Context, conn *connection, s Stream, repli
 		if err := missing(s); err != nil {
 			return err
 		}
-		st, err = conn.js.CreateStream(ctx, jetstream.StreamConfig{
+		c := jetstream.StreamConfig{
 			Name: string(s), Description: "Keytrail: a truth. Nothing in it is ever changed or deleted.",
 			Subjects: []string{low + ".*"}, Storage: jetstream.FileStorage, Compression: jetstream.S2Compression,
 			Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true, Replicas: replicas,
 			MaxMsgs: -1, MaxBytes: -1, MaxMsgSize: -1, Duplicates: dedupWindow, AllowDirect: true,
-			RePublish: &jetstream.RePublish{Source: low + ".>", Destination: "wake." + low + ".>", HeadersOnly: true},
-		})
+		}
+		if n.wound == nil { // others write to it, too
+			c.RePublish = &jetstream.RePublish{Source: low + ".>", Destination: "wake." + low + ".>", HeadersOnly: true}
+		}
+		st, err = conn.js.CreateStream(ctx, c)
 	}
 	if err != nil {
 		return fmt.Errorf("journal: stream %s: %w", s, err)
@@ -136,8 +139,9 @@ func (n *NATS) openStream(ctx context.Context, conn *connection, s Stream, repli
 	case state.Msgs != state.LastSeq || state.Msgs > 0 && state.FirstSeq != 1:
 		return fmt.Errorf("%w: %s holds %d messages but its sequences run from %d to %d", ErrDamaged, s, state.Msgs, state.FirstSeq, state.LastSeq)
 	}
-	// Wake-ups: what is stored is published again, headers only, so that a
-	// reader learns of it at once and fetches it by sequence.
+	// Wake-ups: what others store is published again, headers only, so that a
+	// reader learns of it at once and fetches it by sequence. To do so the server
+	// reads the subject's last message, so a server of our own is not asked to.
 	_, err = conn.nc.Subscribe("wake."+low+".>", func(*nats.Msg) { n.wake(s) })
 	return err
 }
@@ -204,6 +208,7 @@ func (n *NATS) send(s Stream, m Message, guard jetstream.PublishOpt, otherwise f
 			n.wound.appended(true)
 			n.known(s, ack.Sequence)
 			done <- Ack{Seq: ack.Sequence}
+			n.wake(s)
 		case err := <-sent.Err():
 			if otherwise == nil {
 				otherwise = func() (uint64, error) { return n.refused(s, m) }

@@ -36,9 +36,8 @@ type Keyring struct {
 	marker []byte
 	mac    []byte
 	sign   ed25519.PrivateKey
-	fields sync.Map // account/subject/field key cache: derived AEADs, bounded by fieldsMax
-	count  int
-	mu     sync.Mutex
+	mu     sync.RWMutex
+	fields map[string]cipher.AEAD // guarded by mu: derived ciphers by version, account, subject and field; at most fieldsMax
 }
 
 const fieldsMax = 1 << 14
@@ -193,30 +192,32 @@ func derive(key []byte, info string) []byte {
 }
 
 // bind joins parts so that no two lists of parts give one string.
-func bind(parts ...string) string {
-	var b []byte
+func bind(b []byte, parts ...string) []byte {
 	for _, p := range parts {
 		b = binary.AppendUvarint(b, uint64(len(p)))
 		b = append(b, p...)
 	}
-	return string(b)
+	return b
 }
 
 // field returns the cipher of one field of one subject. Derived ciphers are
 // cached, since every signed request needs one; the cache is dropped when full.
 func (k *Keyring) field(version int, account, subject, field string) cipher.AEAD {
-	name := bind(string(rune(version)), account, subject, field)
-	if a, ok := k.fields.Load(name); ok {
-		return a.(cipher.AEAD)
+	var room [128]byte
+	name := bind(append(room[:0], byte(version), byte(version>>8)), account, subject, field)
+	k.mu.RLock()
+	a, ok := k.fields[string(name)]
+	k.mu.RUnlock()
+	if ok {
+		return a
 	}
-	a := aead(derive(derive(k.kek[version-1], "account\x00"+account), bind("field", subject, field)))
+	a = aead(derive(derive(k.kek[version-1], "account\x00"+account), string(bind(nil, "field", subject, field))))
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.count++; k.count > fieldsMax {
-		k.fields.Clear()
-		k.count = 1
+	if k.fields == nil || len(k.fields) >= fieldsMax {
+		k.fields = map[string]cipher.AEAD{}
 	}
-	k.fields.Store(name, a)
+	k.fields[string(name)] = a
 	return a
 }
 
@@ -224,7 +225,7 @@ func (k *Keyring) field(version int, account, subject, field string) cipher.AEAD
 // printable and names its key's version.
 func (k *Keyring) Seal(account, subject, field string, plain Secret) string {
 	v := len(k.kek)
-	sealed := k.field(v, account, subject, field).Seal(nil, nil, []byte(plain.plain), []byte(bind(account, subject, field)))
+	sealed := k.field(v, account, subject, field).Seal(nil, nil, []byte(plain.plain), bind(nil, account, subject, field))
 	return fmt.Sprintf("k%d.%s", v, base64.RawStdEncoding.EncodeToString(sealed))
 }
 
@@ -234,15 +235,19 @@ func (k *Keyring) Open(account, subject, field, sealed string) (Secret, error) {
 	if err != nil {
 		return Secret{}, err
 	}
-	b, err := base64.RawStdEncoding.DecodeString(text)
+	var room [192]byte
+	b, err := base64.RawStdEncoding.AppendDecode(room[:0], []byte(text))
 	if err != nil {
 		return Secret{}, ErrSealed
 	}
-	plain, err := k.field(v, account, subject, field).Open(nil, nil, b, []byte(bind(account, subject, field)))
+	var more [128]byte
+	plain, err := k.field(v, account, subject, field).Open(b[:0], nil, b, bind(more[:0], account, subject, field))
 	if err != nil {
 		return Secret{}, ErrSealed
 	}
-	return Secret{string(plain)}, nil
+	s := Secret{string(plain)}
+	clear(b)
+	return s, nil
 }
 
 // version takes "k12." off a sealed value.

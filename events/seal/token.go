@@ -40,13 +40,13 @@ func (k *Keyring) TokenVersion() int { return len(k.token) }
 // TokenSecret is the 40-character secret of the temporary access key whose
 // token was sealed under the given version.
 func (k *Keyring) TokenSecret(version int, keyID string) Secret {
-	return Secret{base64.StdEncoding.EncodeToString(derive(k.token[version-1], bind("secret", keyID))[:30])}
+	return Secret{base64.StdEncoding.EncodeToString(derive(k.token[version-1], string(bind(nil, "secret", keyID)))[:30])}
 }
 
 // SealMarker closes a pagination marker, bound to its account and query. It is
 // short: AWS's markers may have 320 characters.
 func (k *Keyring) SealMarker(account, query string, position []byte) string {
-	return base64.RawURLEncoding.EncodeToString(aead(derive(k.marker, "marker")).Seal(nil, nil, position, []byte(bind(account, query))))
+	return base64.RawURLEncoding.EncodeToString(aead(derive(k.marker, "marker")).Seal(nil, nil, position, bind(nil, account, query)))
 }
 
 // OpenMarker opens a marker of the same account and query.
@@ -55,7 +55,7 @@ func (k *Keyring) OpenMarker(account, query, marker string) ([]byte, error) {
 	if err != nil {
 		return nil, ErrSealed
 	}
-	position, err := aead(derive(k.marker, "marker")).Open(nil, nil, b, []byte(bind(account, query)))
+	position, err := aead(derive(k.marker, "marker")).Open(nil, nil, b, bind(nil, account, query))
 	if err != nil {
 		return nil, ErrSealed
 	}
