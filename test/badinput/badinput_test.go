@@ -308,6 +308,11 @@ func TestJSON(t *testing.T) {
 		l.refused[a.RequestID] = "QueryTrail with " + what
 	}
 	l.want("no such operation", post("cloudtrail", "Nothing", `{}`), 400, "UnknownOperationException", "")
+	for service, action := range map[string]string{"cloudtrail": "LookupEvents", "keytrail": "QueryTrail"} {
+		a := post(service, action, `{"NextToken":"`+strings.Repeat("a", 257<<10)+`"}`)
+		l.want("more than 256 KiB", a, 413, "RequestEntityTooLarge", "")
+		delete(l.refused, a.RequestID) // its body was not read, so its signature is unknown
+	}
 	l.want("no such operation of ours", post("keytrail", "Nothing", `{}`), 400, "UnknownOperationException", "")
 	l.finish(true)
 }

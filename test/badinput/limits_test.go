@@ -1,11 +1,19 @@
 package badinput
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/keytrail/keytrail/test/harness"
 )
@@ -141,6 +149,173 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	if err := l.s.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
+// security.md, section 7, rate: who asks too often is told so, for as long as
+// that lasts and nobody else with her; an SDK as it comes waits and gets
+// through. What is turned away is not written down, all else is.
+func TestRate(t *testing.T) {
+	t.Parallel()
+	const rate = 5 // and twice that at once
+	s := harness.Start(t, harness.Options{NoAudit: true, Args: []string{"--rate", fmt.Sprint(rate)}})
+	ctx := context.Background()
+	ana, err := s.User(ctx, "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{} // request id → code
+	ask := func(c harness.Credentials, service, action string, in any) *harness.Answer {
+		a, err := s.Call(c, service, action, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told[a.RequestID] = a.Code
+		return a
+	}
+	throttled := 0
+	for begun := time.Now(); throttled < 50 && time.Since(begun) < 30*time.Second; {
+		switch a := ask(ana, "sts", "GetCallerIdentity", nil); {
+		case a.Status == 200:
+		case a.Status == 400 && a.Code == "Throttling" && a.Message == "Rate exceeded":
+			throttled++
+		default:
+			t.Fatalf("asked often: %s; want 200 or 400 Throttling", a)
+		}
+	}
+	if throttled < 50 {
+		t.Fatalf("asked as often as I can, ana was throttled %d times", throttled)
+	}
+	if a := ask(ana, "cloudtrail", "DescribeTrails", nil); a.Status != 400 || a.Code != "ThrottlingException" || a.Message != "Rate exceeded" {
+		t.Errorf("in JSON: %s; want 400 ThrottlingException", a)
+	}
+	if a := ask(s.Root, "sts", "GetCallerIdentity", nil); a.Status != 200 {
+		t.Errorf("another key meanwhile: %s", a)
+	}
+	config := aws.Config{Region: harness.Region, BaseEndpoint: &s.URL, Credentials: credentials.NewStaticCredentialsProvider(ana.KeyID, ana.Secret, "")}
+	for range 3 {
+		if _, err := sts.NewFromConfig(config).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err != nil {
+			t.Errorf("an SDK as it comes: %v", err)
+		}
+	}
+	time.Sleep(time.Second)
+	if a := ask(ana, "sts", "GetCallerIdentity", nil); a.Status != 200 {
+		t.Errorf("a second later: %s", a)
+	}
+	time.Sleep(2 * time.Second) // root reads the log at the same rate
+	by, err := s.ByRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, code := range told {
+		_, recorded := by[id]
+		if recorded == strings.HasPrefix(code, "Throttling") {
+			t.Errorf("a request that was told %q is in the log: %v", code, recorded)
+		}
+	}
+}
+
+// The log does not fill with a flood by nobody: as much of it as is answered
+// otherwise is recorded, and the rest is Throttling (docs/decisions/0007).
+func TestFloodByNobody(t *testing.T) {
+	l := start(t)
+	var lock sync.Mutex
+	refused := map[string]int{}
+	var answered []string
+	var wg sync.WaitGroup
+	begun := time.Now()
+	for range 4 {
+		wg.Go(func() {
+			client := &http.Client{Timeout: time.Minute}
+			for range 750 {
+				resp, err := client.Do(l.s.Request("iam", "ListUsers", nil))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				a, err := harness.ReadAnswer(resp)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				lock.Lock()
+				if refused[a.String()]++; a.Status == 403 {
+					answered = append(answered, a.RequestID)
+				}
+				lock.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(begun)
+	t.Logf("3,000 requests of nobody in %v: %v", took, refused)
+	for a := range refused {
+		if a != `403 MissingAuthenticationToken "Request is missing Authentication Token"` && a != `400 Throttling "Rate exceeded"` {
+			t.Errorf("nobody is told %s", a)
+		}
+	}
+	if most := 400 + int(200*took.Seconds()) + 1; len(answered) > most {
+		t.Errorf("%d were written down in %v; want %d at most", len(answered), took, most)
+	}
+	by, err := l.s.ByRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range answered {
+		if by[id].ErrorCode != "MissingAuthenticationToken" {
+			t.Fatalf("request %s of nobody is in the log as %+v", id, by[id])
+		}
+	}
+	of := 0
+	for _, r := range by {
+		if r.ErrorCode == "MissingAuthenticationToken" {
+			of++
+		}
+	}
+	if of != len(answered) {
+		t.Errorf("%d requests of nobody are in the log; %d were answered so", of, len(answered))
+	}
+	l.finish(false)
+}
+
+// security.md, section 7, event: what is too long to be written down as it is
+// is cut, with its length and hash, and never dropped.
+func TestLongRecords(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Options{NoAudit: true})
+	in := url.Values{"ActionNames.member.1": {"iam:GetUser"}, "PolicyInputList.member.1": {`{"Version":"2012-10-17","Statement":` + statement + `}`}}
+	for i := range 60 {
+		in.Set(fmt.Sprintf("ResourceArns.member.%d", i+1), "arn:aws:iam::111122223333:user/"+strings.Repeat("x", 1900)+fmt.Sprint(i))
+	}
+	r := s.Request("iam", "SimulateCustomPolicy", in)
+	r.Header.Set("User-Agent", strings.Repeat("agent/", 1000))
+	long, err := harness.Do(harness.Sign(r, s.Root, "iam"))
+	if err != nil || long.Status != 200 {
+		t.Fatal(long, err)
+	}
+	in.Set("ResourceArns.member.60", strings.Replace(in.Get("ResourceArns.member.60"), "x59", "y59", 1))
+	other, err := s.Call(s.Root, "iam", "SimulateCustomPolicy", in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by, err := s.ByRequest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := by[long.RequestID]
+	var length int
+	var sum string
+	if _, err := fmt.Sscanf(string(got.RequestParameters), `{"__truncated":true,"length":%d,"sha256":%q}`, &length, &sum); !ok || err != nil || length < 110_000 || len(sum) != 64 {
+		t.Errorf("recorded: %v, parameters %.200q", ok, got.RequestParameters)
+	}
+	if bytes.Equal(got.RequestParameters, by[other.RequestID].RequestParameters) {
+		t.Error("other parameters are recorded with the same hash")
+	}
+	if got.UserAgent != strings.Repeat("agent/", 1000)[:1024] {
+		t.Errorf("the user agent is recorded with %d bytes; want CloudTrail's 1,024", len(got.UserAgent))
+	}
+	if err := s.Verify(); err != nil {
 		t.Error(err)
 	}
 }
