@@ -43,9 +43,12 @@ func (v *Verdict) near(a *Attached, layer Layer) {
 	if a.Policy == nil || a.Policy.acts&q.acts == 0 {
 		return
 	}
-	for i := range a.Policy.statements {
+	for i := range a.Policy.probes {
+		if a.Policy.probes[i].acts&q.acts == 0 { // the statement itself may not be in the processor's cache
+			continue
+		}
 		s := &a.Policy.statements[i]
-		if s.effect != Allow || a.Policy.probes[i].acts&q.acts == 0 || !s.action(q) {
+		if s.effect != Allow || !s.action(q) {
 			continue
 		}
 		miss := NearMiss{Source: a.Source, Layer: layer, Statement: i, Sid: s.sid}
