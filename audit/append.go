@@ -40,8 +40,11 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 		ID: rec.EventID, Partition: partition, Account: t.recipient, Type: events.RecordType, Time: t.now,
 		Actor: rec.UserIdentity.ARN, RequestID: t.r.ID, Traceparent: t.r.Traceparent,
 	}
-	if out, ok := t.out.(*EvaluateOutput); ok {
+	switch out := t.out.(type) {
+	case *EvaluateOutput:
 		return t.appendDecisions(ctx, out, &h, rec)
+	case *SearchOutput:
+		out.note(rec)
 	}
 	if len(t.ask.targets) > 0 {
 		h.Subject = t.ask.targets[0].resource

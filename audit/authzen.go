@@ -539,12 +539,27 @@ func (h held) CheckUnknown() error     { return errBadToken }
 
 // ReadQuestion reads the body of an endpoint of AuthZEN.
 func ReadQuestion(path string, body []byte) (any, error) {
-	in := new(EvaluateInput)
+	var in interface{ UnmarshalJSON([]byte) error }
+	switch path {
+	case "/access/v1/evaluation", "/access/v1/evaluations":
+		in = new(EvaluateInput)
+	case "/access/v1/search/subject":
+		in = new(SearchSubjectInput)
+	case "/access/v1/search/resource":
+		in = new(SearchResourceInput)
+	case "/access/v1/search/action":
+		in = new(SearchActionInput)
+	default:
+		return nil, malformed("There is no such endpoint.")
+	}
 	if err := in.UnmarshalJSON(body); err != nil {
 		return nil, err
 	}
-	if path == "/access/v1/evaluation" && !in.Single {
+	if e, ok := in.(*EvaluateInput); ok && path == "/access/v1/evaluation" && !e.Single {
 		return nil, malformed("A list of evaluations is for /access/v1/evaluations.")
 	}
 	return in, nil
 }
+
+// Fault says what of a question that was read can't be judged, or nil.
+func (q *Question) Fault() *Fault { return q.fault }

@@ -22,16 +22,12 @@ func (t *turn) appendDecisions(ctx context.Context, out *EvaluateOutput, h *even
 	asked := t.verdict.Checks
 	var checks [2]events.Check
 	var given, body []byte
-	first := 0 // of the events in body
-	most := batchBytes
-	if t.gate.Shared {
-		most = sharedBytes
-	}
+	ends := make([]int, 0, len(out.Decisions)) // of the events in body
 	for i := range out.Decisions {
 		d := &out.Decisions[i]
 		e := *rec
 		e.EventID, h.ID, h.Subject = d.ID, d.ID, d.Check.Principal
-		given = d.of.appendJSON(given[:0])
+		given = d.of.AppendJSON(given[:0])
 		e.RequestParameters = bounded(given)
 		e.ResponseElements = d.response()
 		checks[0] = d.Check
@@ -40,19 +36,27 @@ func (t *turn) appendDecisions(ctx context.Context, out *EvaluateOutput, h *even
 			checks[1] = asked[d.asked]
 			e.Verdict.Checks = checks[:]
 		}
-		at := len(body)
-		if at > 0 {
-			body = append(body, ',')
-		}
-		if body = events.AppendRecord(body, h, &e); len(body) > most && at > 0 {
-			if _, _, err := t.gate.Pager.Add(ctx, out.Decisions[first].ID, body[:at]); err != nil {
-				return Answer{}, err
-			}
-			body, first = append(body[:0], body[at+1:]...), i
-		}
+		body = events.AppendRecord(body, h, &e)
+		ends = append(ends, len(body))
 	}
-	_, _, err := t.gate.Pager.Add(ctx, out.Decisions[first].ID, body)
-	return Answer{Output: out, Seq: out.World}, err
+	most := batchBytes
+	if t.gate.Shared {
+		most = sharedBytes
+	}
+	var list [][]byte
+	for i, from, size := 0, 0, 0; i < len(ends); {
+		list = append(list, body[from:ends[i]])
+		size += ends[i] - from + 1
+		from = ends[i]
+		if i++; i < len(ends) && size+ends[i]-from < most {
+			continue
+		}
+		if _, _, err := t.gate.Pager.Add(ctx, out.Decisions[i-len(list)].ID, list...); err != nil {
+			return Answer{}, err
+		}
+		list, size = list[:0], 0
+	}
+	return Answer{Output: out, Seq: out.World}, nil
 }
 
 // Bytes of events in one append. A thousand decisions fit unless much is said
@@ -60,7 +64,7 @@ func (t *turn) appendDecisions(ctx context.Context, out *EvaluateOutput, h *even
 // takes messages of 1 MiB unless told otherwise, and a page may be a quarter
 // full already.
 const (
-	batchBytes  = 2<<20 - 4096 // a page takes no more from one call
+	batchBytes  = 2 << 20 // a page takes no more from one call
 	sharedBytes = 700 << 10
 )
 
@@ -74,9 +78,9 @@ func (d *Decision) response() []byte {
 	return []byte(`{"decision":false}`)
 }
 
-// appendJSON appends a question as it was asked, but for tokens. It can be
+// AppendJSON appends a question as it was asked, but for tokens. It can be
 // judged again from that.
-func (q *Question) appendJSON(b []byte) []byte {
+func (q *Question) AppendJSON(b []byte) []byte {
 	b = append(b, `{"subject":`...)
 	b = q.Subject.appendJSON(b)
 	b = append(b, `,"action":{"name":`...)

@@ -16,7 +16,7 @@ import (
 )
 
 // inquirer may ask about every user of the account, and do nothing else.
-const inquirer = `{"Version":"2012-10-17","Statement":[{"Sid":"Ask","Effect":"Allow","Action":["keytrail:Evaluate","keytrail:Search"],"Resource":["arn:aws:iam::` + home + `:user/*","arn:aws:iam::` + home + `:role/*","arn:aws:sts::` + home + `:assumed-role/*"]}]}`
+const inquirer = `{"Version":"2012-10-17","Statement":[{"Sid":"Ask","Effect":"Allow","Action":["keytrail:Evaluate","keytrail:Search*"],"Resource":["arn:aws:iam::` + home + `:user/*","arn:aws:iam::` + home + `:role/*","arn:aws:sts::` + home + `:assumed-role/*"]}]}`
 
 // asked reads a body as /access/v1/evaluations does and asks as k.
 func asked(t testing.TB, g *audit.Gate, k key, body string) audit.Answer {

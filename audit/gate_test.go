@@ -57,7 +57,7 @@ func anyRequest(r *rand.Rand, people []key) *audit.Request {
 	k := people[r.Intn(len(people))]
 	name := func(of ...string) *string { return &of[r.Intn(len(of))] }
 	user := func() *string { return name("a", "A", "b", "c", "ana") }
-	switch r.Intn(19) {
+	switch r.Intn(20) {
 	case 0, 1, 2:
 		return request(k, "iam", "CreateUser", &iam.CreateUserInput{UserName: user()})
 	case 3, 4:
@@ -90,6 +90,8 @@ func anyRequest(r *rand.Rand, people []key) *audit.Request {
 		return request(k, "sts", "GetCallerIdentity", &sts.GetCallerIdentityInput{})
 	case 17:
 		return request(k, "iam", "NoSuchAction", nil)
+	case 18:
+		return asking(k, `{"subject":{"type":"user","id":"`+*user()+`"},"action":{"name":"`+*name("iam:GetUser", "s3:GetObject")+`"},"resource":{"type":"s3","id":"b"}}`)
 	default:
 		return request(k, "iam", "CreateAccountAlias", &iam.CreateAccountAliasInput{}) // without what the wire demands: it panics
 	}

@@ -30,8 +30,11 @@ const (
 
 // authzenPaths are the endpoints and the actions they stand for.
 var authzenPaths = map[string]string{
-	"/access/v1/evaluation":  "Evaluate",
-	"/access/v1/evaluations": "Evaluate",
+	"/access/v1/evaluation":      "Evaluate",
+	"/access/v1/evaluations":     "Evaluate",
+	"/access/v1/search/subject":  "SearchSubject",
+	"/access/v1/search/resource": "SearchResource",
+	"/access/v1/search/action":   "SearchAction",
 }
 
 const authzenDiscovery = "/.well-known/authzen-configuration"
@@ -204,5 +207,8 @@ func (s *server) authzenDiscovery(w http.ResponseWriter, r *http.Request) {
 		"policy_decision_point":       base,
 		"access_evaluation_endpoint":  base + "/access/v1/evaluation",
 		"access_evaluations_endpoint": base + "/access/v1/evaluations",
+		"search_subject_endpoint":     base + "/access/v1/search/subject",
+		"search_resource_endpoint":    base + "/access/v1/search/resource",
+		"search_action_endpoint":      base + "/access/v1/search/action",
 	})
 }

@@ -29,7 +29,7 @@ const (
 	bob = `{"Version":"2012-10-17","Statement":[
 		{"Sid":"Read","Effect":"Allow","Action":"record:read","Resource":"*"},
 		{"Sid":"WriteAsAdmin","Effect":"Allow","Action":"record:write","Resource":"arn:aws:record:us-east-1:111122223333:record-2","Condition":{"StringEqualsIfExists":{"subject:role":"admin"}}}]}`
-	pep = `{"Version":"2012-10-17","Statement":{"Sid":"Ask","Effect":"Allow","Action":["keytrail:Evaluate","keytrail:Search","sts:*"],"Resource":"*"}}`
+	pep = `{"Version":"2012-10-17","Statement":{"Sid":"Ask","Effect":"Allow","Action":["keytrail:Evaluate","keytrail:Search*","sts:*"],"Resource":"*"}}`
 )
 
 func fixture(t *testing.T, o harness.Options) (*harness.Server, harness.Credentials) {
@@ -153,6 +153,96 @@ func TestCertification(t *testing.T) {
 	batch(`{"subject":`+isBob+`,"action":{"name":"write"},"options":{"evaluations_semantic":"deny_on_first_deny"},"evaluations":[{"resource":`+record1+`},{}]}`, false)
 	if err := s.Verify(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the certification scenario searches for is found, and what it does not
+// know is an empty list.
+func TestCertificationOfSearch(t *testing.T) {
+	t.Parallel()
+	s, c := fixture(t, harness.Options{NoAudit: true})
+	type results struct {
+		Results []struct{ Type, ID, Name string }
+		Page    struct {
+			Token *string `json:"next_token"`
+			Count int
+		}
+	}
+	search := func(what, body string) (r results) {
+		t.Helper()
+		resp := post(t, s, c, "/access/v1/search/"+what, body)
+		if err := json.NewDecoder(resp.Body).Decode(&r); err != nil || resp.StatusCode != 200 || r.Results == nil || r.Page.Token == nil || r.Page.Count != len(r.Results) {
+			t.Fatalf("%s %s: %s %+v %v", what, body, resp.Status, r, err)
+		}
+		return r
+	}
+	user, record := `{"type":"user"}`, `{"type":"record"}`
+	for _, try := range []struct {
+		what, body string
+		want       []string
+	}{
+		{"subject", tuple(user, toRead, record1), []string{"user/alice", "user/bob"}},
+		{"subject", more(tuple(user, toRead, record1), `"context":{"time":"now"}`), []string{"user/alice", "user/bob"}},
+		{"subject", tuple(user, toWrite, archived), []string{"user/bob"}},
+		{"subject", tuple(`{"type":"spaceship"}`, toRead, record1), nil},
+		{"resource", tuple(isAlice, toRead, record), []string{"record/record-1"}},
+		{"resource", tuple(admin, toWrite, record), []string{"record/record-2"}},
+		{"resource", tuple(isAlice, toRead, `{"type":"spaceship"}`), nil},
+		{"action", `{"subject":` + isAlice + `,"resource":` + record1 + `}`, []string{"read", "write"}},
+		{"action", `{"subject":` + admin + `,"resource":` + archived + `}`, []string{"write"}},
+		{"action", `{"subject":{"type":"user","id":"nonexistent-user"},"resource":` + record1 + `}`, nil},
+	} {
+		got := map[string]bool{}
+		for _, r := range search(try.what, try.body).Results {
+			got[strings.TrimPrefix(r.Type+"/"+r.ID, "/")+r.Name] = true
+		}
+		for _, w := range try.want {
+			if !got[w] {
+				t.Errorf("%s %s: %v, want %s", try.what, try.body, got, w)
+			}
+		}
+		if try.want == nil && len(got) > 0 {
+			t.Errorf("%s %s: %v, want nothing", try.what, try.body, got)
+		}
+	}
+	first := search("subject", more(tuple(user, toRead, record1), `"page":{"limit":1}`))
+	second := search("subject", more(tuple(user, toRead, record1), `"page":{"token":"`+*first.Page.Token+`"}`))
+	if len(first.Results) != 1 || first.Results[0].ID != "alice" || len(second.Results) != 1 || second.Results[0].ID != "bob" || *second.Page.Token != "" {
+		t.Errorf("two pages: %+v %+v", first, second)
+	}
+	for what, body := range map[string]string{
+		"subject": `{"subject":` + user + `,"resource":` + record1 + `}`, "resource": `{"action":` + toRead + `,"resource":` + record + `}`, "action": `{"subject":` + isAlice + `}`,
+	} {
+		if resp := post(t, s, c, "/access/v1/search/"+what, body); resp.StatusCode != 400 {
+			t.Errorf("%s %s: %s, want 400", what, body, resp.Status)
+		}
+	}
+	if err := s.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Anybody may learn where the endpoints are, and each is there.
+func TestDiscovery(t *testing.T) {
+	t.Parallel()
+	s, _ := fixture(t, harness.Options{NoAudit: true})
+	resp, err := http.Get(s.URL + "/.well-known/authzen-configuration")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var m map[string]string
+	if err := json.NewDecoder(resp.Body).Decode(&m); err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/json" || m["policy_decision_point"] != s.URL || len(m) != 6 {
+		t.Fatalf("%s %v %v", resp.Status, m, err)
+	}
+	for name, url := range m {
+		if name == "policy_decision_point" {
+			continue
+		}
+		path, ok := strings.CutPrefix(url, s.URL)
+		if r := post(t, s, harness.Credentials{}, path, "{}"); !ok || r.StatusCode != 401 {
+			t.Errorf("%s at %s: %s, want 401", name, url, r.Status)
+		}
 	}
 }
 

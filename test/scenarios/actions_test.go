@@ -53,7 +53,7 @@ func input(t *testing.T, s *harness.Server, a audit.Action) any {
 		if a.Name == "ReadJournal" {
 			in["Stream"] = "IDENTITY"
 		}
-		if a.Name == "Evaluate" {
+		if a.Name == "Evaluate" || strings.HasPrefix(a.Name, "Search") {
 			in["subject"], in["resource"] = map[string]any{"type": "user", "id": "somebody"}, map[string]any{"type": "s3", "id": "b"}
 			in["action"] = map[string]any{"name": "s3:GetObject"}
 		}
