@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,11 @@ func NewSecret(plain string) Secret { return Secret{plain} }
 
 // Reveal returns the value itself.
 func (s Secret) Reveal() string { return s.plain }
+
+// Equal compares in constant time.
+func (s Secret) Equal(o Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.plain), []byte(o.plain)) == 1
+}
 
 func (Secret) String() string                { return redacted }
 func (Secret) GoString() string              { return redacted }
