@@ -1,7 +1,6 @@
 package projections_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -154,12 +153,12 @@ func BenchmarkDump(b *testing.B) {
 	spent(b, start, 2*many, "entity")
 }
 
-func BenchmarkLoad(b *testing.B) {
-	dump := dumped(b, crowd())
-	b.SetBytes(int64(len(dump)))
+func BenchmarkUnpack(b *testing.B) {
+	pack := packed(b, crowd())
+	b.SetBytes(int64(len(pack)))
 	start := cpu()
 	for b.Loop() {
-		if _, err := projections.Load(bytes.NewReader(dump)); err != nil {
+		if _, err := projections.Unpack(pack); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,8 +17,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/keytrail/keytrail/events/journal"
 )
 
@@ -26,9 +25,9 @@ import (
 // authenticated with a key of the keyring, since whoever could write one could
 // grant himself anything.
 //
-// The file: one line of JSON (SnapshotHeader), the zstd-compressed dump of the
-// World, and 32 bytes of HMAC-SHA256 over all before.
-const snapshotVersion = 1
+// The file: one line of JSON (SnapshotHeader), the World's pack, and 32 bytes of
+// HMAC-SHA256 over all before. A file of another version is not used.
+const snapshotVersion = 2
 
 // SnapshotHeader begins a snapshot file.
 type SnapshotHeader struct {
@@ -73,11 +72,7 @@ func (s *Snapshots) Save(w *World, t journal.Tree, links map[string]journal.Hash
 		return h, err
 	}
 	both.Write(append(line, '\n'))
-	z, err := zstd.NewWriter(both, zstd.WithEncoderLevel(zstd.SpeedFastest))
-	if err != nil {
-		return h, err
-	}
-	if err := errors.Join(w.Dump(z), z.Close()); err != nil {
+	if err := w.Pack(both); err != nil {
 		return h, err
 	}
 	out.Write(mac.Sum(nil))
@@ -142,7 +137,7 @@ func (s *Snapshots) Newest(end uint64) (w *World, head *journal.Head, why error,
 func (s *Snapshots) Headers() (all []SnapshotHeader, err error) {
 	names, err := s.names()
 	for _, name := range names {
-		_, h, err := s.load(name)
+		h, _, err := s.open(name)
 		if err != nil {
 			slog.Warn("a snapshot is of no use", "name", filepath.Base(name), "cause", err)
 			continue
@@ -153,35 +148,38 @@ func (s *Snapshots) Headers() (all []SnapshotHeader, err error) {
 }
 
 func (s *Snapshots) load(name string) (*World, SnapshotHeader, error) {
-	var h SnapshotHeader
-	b, err := os.ReadFile(name)
+	h, pack, err := s.open(name)
 	if err != nil {
 		return nil, h, err
 	}
+	w, err := Unpack(pack)
+	if err == nil && w.Seq != h.Seq {
+		err = fmt.Errorf("its world stands at %d, its header says %d", w.Seq, h.Seq)
+	}
+	return w, h, err
+}
+
+// open reads a snapshot that is of this log and sealed by our key.
+func (s *Snapshots) open(name string) (h SnapshotHeader, pack []byte, err error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return h, nil, err
+	}
 	if len(b) < sha256.Size {
-		return nil, h, errors.New("it is cut")
+		return h, nil, errors.New("it is cut")
 	}
 	body, sum := b[:len(b)-sha256.Size], b[len(b)-sha256.Size:]
 	mac := hmac.New(sha256.New, s.key)
 	mac.Write(body)
 	if !hmac.Equal(mac.Sum(nil), sum) {
-		return nil, h, errors.New("it was altered, or sealed by another key")
+		return h, nil, errors.New("it was altered, or sealed by another key")
 	}
-	line, dump, _ := strings.Cut(string(body), "\n")
-	if err := json.Unmarshal([]byte(line), &h); err != nil {
-		return nil, h, err
+	line, pack, _ := bytes.Cut(body, []byte{'\n'})
+	if err := json.Unmarshal(line, &h); err != nil {
+		return h, nil, err
 	}
 	if h.Version != snapshotVersion || h.LogID != s.logID {
-		return nil, h, fmt.Errorf("it is version %d of log %s", h.Version, h.LogID)
+		return h, nil, fmt.Errorf("it is version %d of log %s", h.Version, h.LogID)
 	}
-	z, err := zstd.NewReader(strings.NewReader(dump))
-	if err != nil {
-		return nil, h, err
-	}
-	defer z.Close()
-	w, err := Load(z)
-	if err == nil && w.Seq != h.Seq {
-		err = fmt.Errorf("its world stands at %d, its header says %d", w.Seq, h.Seq)
-	}
-	return w, h, err
+	return h, pack, nil
 }

@@ -1,7 +1,10 @@
 package projections_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -159,6 +162,11 @@ func TestSnapshotRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	seal := func(b []byte) []byte {
+		mac := hmac.New(sha256.New, []byte("k"))
+		mac.Write(b)
+		return mac.Sum(b)
+	}
 	for name, c := range map[string]struct {
 		do     func(t *testing.T, newest string)
 		logID  string
@@ -174,6 +182,15 @@ func TestSnapshotRefused(t *testing.T) {
 		"empty":                       {do: func(t *testing.T, n string) { edit(t, n, func(b []byte) []byte { return nil }) }, want: 30},
 		"another file": {do: func(t *testing.T, n string) {
 			edit(t, n, func(b []byte) []byte { return []byte(strings.Repeat("x", 5000)) })
+		}, want: 30},
+		"sealed, but of another version": {do: func(t *testing.T, n string) {
+			edit(t, n, func(b []byte) []byte {
+				b = bytes.Replace(b[:len(b)-sha256.Size], []byte(`{"version":2,`), []byte(`{"version":1,`), 1)
+				return seal(b)
+			})
+		}, want: 30},
+		"sealed, but cut before": {do: func(t *testing.T, n string) {
+			edit(t, n, func(b []byte) []byte { return seal(b[:len(b)-sha256.Size-1]) })
 		}, want: 30},
 		"another log":        {logID: "log2"},
 		"another key":        {key: "x"},

@@ -1,0 +1,503 @@
+package projections
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/keytrail/keytrail/events"
+)
+
+// A pack is what a dump holds, in the form in which a snapshot keeps it: read
+// several times faster, on all cores, and by nobody else. It is the World's
+// sequence and then frames, each after its length, the last of length 0. A
+// frame, compressed by zstd, is entries in the order of a dump: a byte for the
+// kind, then the members, numbers as varints, strings after their lengths. A
+// string that others have too is written once in a frame and then meant by its
+// number. A frame can be read without those before it.
+//
+// Whoever adds a member to an entity adds it here, and makes snapshotVersion
+// another; TestPackHasEveryMember insists.
+const (
+	packAccount = 'a'
+	packPolicy  = 'p'
+	packGroup   = 'g'
+	packUser    = 'u'
+	packRole    = 'r'
+	packProfile = 'i'
+	packKey     = 'k'
+
+	frameSize = 1 << 18  // a frame ends with the entry that fills it
+	frameMost = 64 << 20 // no frame is larger; an entry is not by far
+)
+
+// Pack writes w as a pack.
+func (w *World) Pack(out io.Writer) error {
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	p := &packer{out: out, z: z}
+	p.begin()
+	_, p.err = out.Write(binary.AppendUvarint(nil, w.Seq))
+	for _, a := range w.accounts.after("") {
+		p.entry(packAccount)
+		p.str(a.ID)
+		p.str(a.Name)
+		p.str(a.Alias)
+		p.time(a.Created)
+		p.uint(a.Seq)
+		p.list(a.RootKeys, p.str)
+		for _, e := range a.policies.after("") {
+			p.entry(packPolicy)
+			p.policy(e)
+		}
+		for _, e := range a.groups.after("") {
+			p.entry(packGroup)
+			p.identity(&e.Identity)
+		}
+		for _, e := range a.users.after("") {
+			p.entry(packUser)
+			p.identity(&e.Identity)
+			p.list(e.Groups, p.ref)
+			p.list(e.Keys, p.str)
+		}
+		for _, e := range a.roles.after("") {
+			p.entry(packRole)
+			p.role(e)
+		}
+		for _, e := range a.profiles.after("") {
+			p.entry(packProfile)
+			p.entity(&e.Entity)
+			p.str(e.Role)
+		}
+	}
+	for _, k := range w.keys.after("") {
+		p.entry(packKey)
+		p.str(k.ID)
+		p.ref(k.Account)
+		p.str(k.UserID)
+		p.str(k.Secret)
+		p.bool(k.Active)
+		p.time(k.Created)
+	}
+	p.flush()
+	if p.err == nil {
+		_, p.err = out.Write([]byte{0})
+	}
+	return p.err
+}
+
+// packer writes one frame after the other.
+type packer struct {
+	out   io.Writer
+	z     *zstd.Encoder
+	err   error
+	frame []byte
+	refs  map[string]uint64
+	docs  map[string]uint64
+}
+
+func (p *packer) begin() {
+	p.frame, p.refs, p.docs = p.frame[:0], map[string]uint64{}, map[string]uint64{}
+}
+
+func (p *packer) flush() {
+	if len(p.frame) == 0 || p.err != nil {
+		return
+	}
+	packed := p.z.EncodeAll(p.frame, nil)
+	if _, p.err = p.out.Write(binary.AppendUvarint(nil, uint64(len(packed)))); p.err == nil {
+		_, p.err = p.out.Write(packed)
+	}
+	p.begin()
+}
+
+func (p *packer) entry(kind byte) {
+	if len(p.frame) >= frameSize {
+		p.flush()
+	}
+	p.frame = append(p.frame, kind)
+}
+
+func (p *packer) uint(n uint64) { p.frame = binary.AppendUvarint(p.frame, n) }
+func (p *packer) int(n int)     { p.frame = binary.AppendVarint(p.frame, int64(n)) }
+func (p *packer) str(s string)  { p.uint(uint64(len(s))); p.frame = append(p.frame, s...) }
+
+func (p *packer) bool(b bool) {
+	n := 0
+	if b {
+		n = 1
+	}
+	p.int(n)
+}
+
+// ref writes a string that others have too: 0 and the string, or its number.
+func (p *packer) ref(s string) { p.known(p.refs, s) }
+
+func (p *packer) doc(d *Document) { p.known(p.docs, d.Text) }
+
+func (p *packer) known(by map[string]uint64, s string) {
+	n := by[s]
+	if p.uint(n); n == 0 {
+		by[s] = uint64(len(by)) + 1
+		p.str(s)
+	}
+}
+
+func (p *packer) list(all []string, one func(string)) {
+	p.uint(uint64(len(all)))
+	for _, s := range all {
+		one(s)
+	}
+}
+
+// time writes the offset too: a dump has it.
+func (p *packer) time(t time.Time) {
+	_, offset := t.Zone()
+	p.int(int(t.Unix()))
+	p.int(t.Nanosecond())
+	p.int(offset)
+}
+
+func (p *packer) entity(e *Entity) {
+	p.str(e.ID)
+	p.str(e.Name)
+	p.ref(e.Path)
+	p.time(e.Created)
+	p.uint(uint64(len(e.Tags)))
+	for _, t := range e.Tags {
+		p.ref(t.Key)
+		p.ref(t.Value)
+	}
+}
+
+func (p *packer) identity(i *Identity) {
+	p.entity(&i.Entity)
+	p.uint(uint64(len(i.Inline)))
+	for _, in := range i.Inline {
+		p.ref(in.Name)
+		p.doc(in.Document)
+	}
+	p.list(i.Attached, p.ref)
+	p.ref(i.Boundary)
+}
+
+func (p *packer) role(r *Role) {
+	p.identity(&r.Identity)
+	p.doc(r.Trust)
+	p.uint(uint64(len(r.Bound)))
+	for _, arn := range slices.Sorted(maps.Keys(r.Bound)) {
+		p.str(arn)
+		p.str(r.Bound[arn])
+	}
+	p.str(r.Description)
+	p.int(r.MaxSession)
+}
+
+func (p *packer) policy(e *Policy) {
+	p.entity(&e.Entity)
+	p.str(e.Description)
+	p.uint(uint64(len(e.Versions)))
+	for _, v := range e.Versions {
+		p.int(v.Number)
+		p.doc(v.Document)
+		p.time(v.Created)
+	}
+	p.int(e.Default)
+	p.int(e.Last)
+	p.time(e.Updated)
+}
+
+var errPack = errors.New("projections: not a pack")
+
+// Unpack reads a pack. It believes what it reads, so whoever keeps a pack
+// authenticates it; bytes that are no pack are refused.
+func Unpack(packed []byte) (*World, error) {
+	seq, frames, err := frames(packed)
+	if err != nil {
+		return nil, err
+	}
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(frameMost))
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	// Frames are read on all cores and taken in, in order, by this one.
+	read := make([]chan unpacked, len(frames))
+	for i := range read {
+		read[i] = make(chan unpacked, 1)
+	}
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	defer readers.Wait()
+	defer next.Store(int64(len(frames)))
+	for range runtime.GOMAXPROCS(0) {
+		readers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(frames); i = int(next.Add(1)) - 1 {
+				read[i] <- unpack(z, frames[i])
+			}
+		})
+	}
+	w, a := &World{Seq: seq}, (*Account)(nil)
+	for _, one := range read {
+		u := <-one
+		if u.err != nil {
+			return nil, fmt.Errorf("%w: %w", errPack, u.err)
+		}
+		for _, enter := range u.early {
+			if a == nil {
+				return nil, errPack
+			}
+			enter(a)
+		}
+		for _, a = range u.accounts {
+			w.accounts.add(a.ID, a)
+			if a.Alias != "" {
+				w.aliases.set(a.Alias, a.ID)
+			}
+		}
+		for _, k := range u.keys {
+			w.keys.add(k.ID, k)
+		}
+	}
+	return w, nil
+}
+
+// frames takes a pack apart.
+func frames(packed []byte) (seq uint64, all [][]byte, err error) {
+	seq, n := binary.Uvarint(packed)
+	if n <= 0 {
+		return 0, nil, errPack
+	}
+	for packed = packed[n:]; ; {
+		size, n := binary.Uvarint(packed)
+		if n <= 0 || size > uint64(len(packed)-n) {
+			return 0, nil, errPack
+		}
+		if packed = packed[n:]; size == 0 {
+			break
+		}
+		all, packed = append(all, packed[:size]), packed[size:]
+	}
+	if len(packed) > 0 {
+		return 0, nil, errPack
+	}
+	return seq, all, nil
+}
+
+// unpacked is what one frame holds.
+type unpacked struct {
+	early    []func(*Account) // what belongs to the last account of the frames before
+	accounts []*Account       // with all that is in this frame
+	keys     []*AccessKey
+	err      error
+}
+
+func unpack(z *zstd.Decoder, packed []byte) (f unpacked) {
+	text, err := z.DecodeAll(packed, nil)
+	if err != nil {
+		return unpacked{err: err}
+	}
+	u := &unpacker{text: string(text)}
+	var a *Account
+	enter := func(e func(*Account)) {
+		if a == nil {
+			f.early = append(f.early, e)
+		} else if !u.bad {
+			e(a)
+		}
+	}
+	for u.text != "" {
+		kind := u.text[0]
+		u.text = u.text[1:]
+		switch kind {
+		case packAccount:
+			a = &Account{ID: u.str(), Name: u.str(), Alias: u.str(), Created: u.time(), Seq: u.uint(), RootKeys: u.list(u.str), grants: newVersion()}
+			f.accounts = append(f.accounts, a)
+		case packPolicy:
+			p := u.policy()
+			enter(func(a *Account) { a.addPolicy(p) })
+		case packGroup:
+			g := &Group{u.identity()}
+			enter(func(a *Account) { a.addGroup(g) })
+		case packUser:
+			one := &User{Identity: u.identity(), Groups: u.list(u.ref), Keys: u.list(u.str)}
+			enter(func(a *Account) { a.addUser(one) })
+		case packRole:
+			r := u.role()
+			enter(func(a *Account) { a.addRole(r) })
+		case packProfile:
+			p := &InstanceProfile{Entity: u.entity(), Role: u.str()}
+			enter(func(a *Account) { a.addInstanceProfile(p) })
+		case packKey:
+			f.keys = append(f.keys, &AccessKey{ID: u.str(), Account: u.ref(), UserID: u.str(), Secret: u.str(), Active: u.bool(), Created: u.time()})
+		default:
+			u.fail()
+		}
+	}
+	if u.bad {
+		return unpacked{err: io.ErrUnexpectedEOF}
+	}
+	return f
+}
+
+// unpacker reads one frame from the left. The strings it gives are parts of
+// the frame, which lives as long as one of them: at most what was loaded.
+// Once something can't be, all that follows is nothing.
+type unpacker struct {
+	text string
+	bad  bool
+	refs []string
+	docs []*Document
+}
+
+func (u *unpacker) fail() { u.text, u.bad = "", true }
+
+func (u *unpacker) uint() (n uint64) {
+	for i := 0; i < len(u.text) && i < binary.MaxVarintLen64; i++ {
+		b := u.text[i]
+		if n |= uint64(b&0x7f) << (7 * i); b < 0x80 {
+			if i == binary.MaxVarintLen64-1 && b > 1 {
+				break
+			}
+			u.text = u.text[i+1:]
+			return n
+		}
+	}
+	u.fail()
+	return 0
+}
+
+func (u *unpacker) int() int {
+	n := u.uint()
+	return int(n>>1) ^ -int(n&1)
+}
+
+func (u *unpacker) bool() bool { return u.int() != 0 }
+
+// count is a number of things of which each takes a byte at least.
+func (u *unpacker) count() int {
+	n := u.uint()
+	if n > uint64(len(u.text)) {
+		u.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (u *unpacker) str() string {
+	n := u.count()
+	s := u.text[:n]
+	u.text = u.text[n:]
+	return s
+}
+
+func (u *unpacker) ref() string { return known(u, &u.refs, u.str) }
+
+func (u *unpacker) doc() *Document {
+	d := known(u, &u.docs, func() *Document { return document(strings.Clone(u.str())) }) // others find it, and keep it
+	if d == nil {
+		return &Document{}
+	}
+	return d
+}
+
+func known[T any](u *unpacker, seen *[]T, read func() T) (v T) {
+	switch n := u.uint(); {
+	case u.bad:
+	case n == 0:
+		v = read()
+		*seen = append(*seen, v)
+	case n <= uint64(len(*seen)):
+		v = (*seen)[n-1]
+	default:
+		u.fail()
+	}
+	return v
+}
+
+func (u *unpacker) list(one func() string) (all []string) {
+	if n := u.count(); n > 0 {
+		all = make([]string, n)
+		for i := range all {
+			all[i] = one()
+		}
+	}
+	return all
+}
+
+func (u *unpacker) time() time.Time {
+	s, ns, offset := u.int(), u.int(), u.int()
+	const year0, year10000, day = -62167219200, 253402300800, 86400
+	if s < year0+day || s >= year10000-day || ns < 0 || ns >= 1e9 || offset <= -day || offset >= day {
+		u.fail()
+	}
+	if u.bad {
+		return time.Time{}
+	}
+	t := time.Unix(int64(s), int64(ns)).UTC()
+	if offset != 0 {
+		t = t.In(time.FixedZone("", offset))
+	}
+	return t
+}
+
+func (u *unpacker) entity() Entity {
+	e := Entity{ID: u.str(), Name: u.str(), Path: u.ref(), Created: u.time()}
+	if n := u.count(); n > 0 {
+		e.Tags = make([]events.Tag, n)
+		for i := range e.Tags {
+			e.Tags[i] = events.Tag{Key: u.ref(), Value: u.ref()}
+		}
+	}
+	return e
+}
+
+func (u *unpacker) identity() Identity {
+	i := Identity{Entity: u.entity()}
+	if n := u.count(); n > 0 {
+		i.Inline = make([]Inline, n)
+		for at := range i.Inline {
+			i.Inline[at] = Inline{u.ref(), u.doc()}
+		}
+	}
+	i.Attached, i.Boundary = u.list(u.ref), u.ref()
+	return i
+}
+
+func (u *unpacker) role() *Role {
+	r := &Role{Identity: u.identity(), Trust: u.doc()}
+	if n := u.count(); n > 0 {
+		r.Bound = make(map[string]string, n)
+		for range n {
+			arn := u.str()
+			r.Bound[arn] = u.str()
+		}
+	}
+	r.Description, r.MaxSession = u.str(), u.int()
+	return r
+}
+
+func (u *unpacker) policy() *Policy {
+	p := &Policy{Entity: u.entity(), Description: u.str()}
+	if p.Versions = make([]*PolicyVersion, u.count()); len(p.Versions) == 0 {
+		u.fail() // one is always in force
+	}
+	for i := range p.Versions {
+		p.Versions[i] = &PolicyVersion{u.int(), u.doc(), u.time()}
+	}
+	p.Default, p.Last, p.Updated = u.int(), u.int(), u.time()
+	return p
+}
