@@ -146,6 +146,7 @@ func (s *server) start(ctx context.Context) (err error) {
 		feed := audit.NewFeed(n.log)
 		n.onMessage, hear = feed.Offer(journal.Identity), feed.Offer(journal.Decisions)
 		s.run(ctx, "the feed", feed.Run)
+		s.run(ctx, "answers on the bus", func(ctx context.Context) error { return n.log.Answer(ctx, s.authzenCall) })
 	}
 	s.run(ctx, "the fold of IDENTITY", n.live.Follow)
 	s.run(ctx, "the signer", n.keep)

@@ -10,10 +10,11 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Door is a port of the embedded server, for services that follow the feed.
-// Who comes in by it is one user, who may listen to feed.> and read FEED by
-// sequence, and nothing else: the truths and the server's own answers are not
-// for him.
+// Door is a port of the embedded server, for services that follow the feed or
+// ask. Who comes in by it is one user, who may listen to feed.>, read FEED by
+// sequence and call what Answer answers, and nothing else: the truths and the
+// server's own answers are not for him. Being he is no permission to ask: each
+// call is signed by somebody.
 type Door struct {
 	Addr     string // HOST:PORT; port 0 is one by chance
 	Password string
@@ -46,7 +47,7 @@ func (d *Door) open(o *server.Options) nats.Option {
 		{Username: "keytrail", Password: own},
 		{Username: FeedUser, Password: d.Password, Permissions: &server.Permissions{
 			Subscribe: &server.SubjectPermission{Allow: []string{"feed.>", FeedInbox + ".>"}},
-			Publish:   &server.SubjectPermission{Allow: []string{"$JS.API.DIRECT.GET.FEED", "$JS.API.DIRECT.GET.FEED.feed.>"}},
+			Publish:   &server.SubjectPermission{Allow: []string{"$JS.API.DIRECT.GET.FEED", "$JS.API.DIRECT.GET.FEED.feed.>", AskSubject + "access.>"}},
 		}},
 	}
 	return nats.UserInfo("keytrail", own)

@@ -38,6 +38,9 @@ func maybeBare() {
 	}
 	ln, err := net.Listen("tcp", os.Getenv(bareEnv))
 	die(err)
+	if os.Getenv(bareEnv+"_JSON") != "" {
+		die(http.Serve(ln, http.HandlerFunc(bareJSON)))
+	}
 	secret := seal.NewSecret(rootSecret)
 	die(http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

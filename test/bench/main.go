@@ -3,7 +3,7 @@
 // machine, and what counts is the ratio.
 //
 //	make bench              all of them
-//	make bench BENCH=http   one of: decisions mutations gate http replay sink start
+//	make bench BENCH=http   one of: decisions mutations gate http authorize replay sink start
 package main
 
 import (
@@ -29,6 +29,7 @@ var benches = []struct {
 	{"mutations", mutations},
 	{"gate", looks},
 	{"http", overHTTP},
+	{"authorize", authorize},
 	{"replay", replay},
 	{"sink", sink},
 	{"start", start},
