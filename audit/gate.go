@@ -120,9 +120,6 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 	if r.Bearer != "" {
 		r.Proof, r.Unproved = g.bearer(r)
 	}
-	if !g.Limits.allow(r.Proof) {
-		return Answer{Err: errThrottled}
-	}
 	if err := g.catchUp(ctx); err != nil {
 		return g.internal(r, err)
 	}
@@ -135,6 +132,9 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 			return g.internal(r, err)
 		}
 		return t.refuse(ctx, err)
+	}
+	if !g.Limits.allow(r.Proof.KeyID(), t.recipient) {
+		return Answer{Err: errThrottled}
 	}
 	if r.Unread != nil {
 		return t.refuse(ctx, r.Unread)
@@ -198,7 +198,11 @@ func (t *turn) refuse(ctx context.Context, err error) Answer {
 	}
 	if t.caller == nil {
 		t.verdict.Effect = unauthenticated
-		if t.recipient == unknownAccount && !t.gate.Limits.allowUnknown() {
+		key := ""
+		if t.recipient != unknownAccount {
+			key = t.r.Proof.KeyID()
+		}
+		if !t.gate.Limits.allowUnproved(key) {
 			return Answer{Err: errThrottled} // a flood by nobody must not fill the log
 		}
 	}

@@ -29,6 +29,7 @@ type serverConfig struct {
 	Plain      bool // plain HTTP beyond loopback
 	RootKey    string
 	PerKey     float64 // requests per second and access key; 0: unlimited
+	PerAccount float64 // requests per second and account; 0: unlimited
 	Node       string  // name of this node as a writer of decisions
 }
 
@@ -48,6 +49,7 @@ func (c *serverConfig) flags(f *pflag.FlagSet) {
 	f.BoolVar(&c.Plain, "plain-http-beyond-loopback", false, "allow plain HTTP on an address that others can reach")
 	f.StringVar(&c.RootKey, "root-key", "", "file of the root key (default: keys/root.key in the data folder)")
 	f.Float64Var(&c.PerKey, "rate", 0, "requests per second allowed to one access key (0: no limit)")
+	f.Float64Var(&c.PerAccount, "account-rate", 0, "requests per second allowed to all keys of one account together (0: no limit)")
 	f.StringVar(&c.Node, "node", "node1", "name of this node as a writer of the log")
 	f.String("config", "", "file of these settings, one 'name: value' a line")
 }

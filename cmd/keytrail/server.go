@@ -130,7 +130,7 @@ func (s *server) start(ctx context.Context) (err error) {
 	s.gate = audit.NewGate(&audit.Gate{
 		Floor: floor, Log: n.log, Pager: s.pager, Live: n.live, Keys: n.keys, Region: c.Region, Operator: n.operator,
 		Shared: c.NATS != "embedded", Errors: slog.Default(),
-		Limits: audit.NewLimits(c.PerKey, unknownRate),
+		Limits: audit.NewLimits(c.PerKey, c.PerAccount, unknownRate),
 		Journal: &query.Journal{
 			Log: n.log, LogID: n.logID, PublicKey: n.vault.PublicKey(), Checkpoint: n.checkpoint,
 			Freeze: n.frozen, Snapshots: n.snapshots.Headers,

@@ -174,6 +174,16 @@ func TestRate(t *testing.T) {
 		told[a.RequestID] = a.Code
 		return a
 	}
+	thief := ana
+	thief.Secret = "nobody's"
+	for range 5 * rate {
+		if a := ask(thief, "sts", "GetCallerIdentity", nil); a.Code != "SignatureDoesNotMatch" {
+			t.Fatalf("without the secret: %s", a)
+		}
+	}
+	if a := ask(ana, "sts", "GetCallerIdentity", nil); a.Status != 200 {
+		t.Errorf("ana, whose key id a stranger uses: %s", a)
+	}
 	throttled := 0
 	for begun := time.Now(); throttled < 50 && time.Since(begun) < 30*time.Second; {
 		switch a := ask(ana, "sts", "GetCallerIdentity", nil); {
