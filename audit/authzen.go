@@ -135,7 +135,8 @@ type subject struct {
 	arn    string
 	caller *projections.Caller
 	fault  *Fault
-	target int // of the permission to ask about it; -1: none
+	target int               // of the permission to ask about it; -1: none
+	who    *policy.Principal // once it was judged
 }
 
 // about demands the permission to ask about each subject. A question about
@@ -310,7 +311,10 @@ func (t *turn) decide(d *desk, s *subject, out *Decision) {
 	}
 	k := ask{world: t.ask.world, account: s.caller.Account, caller: s.caller, region: t.ask.region}
 	g := k.thing(out.Check.Action, out.Check.Resource)
-	r := policy.Request{Principal: new(principal(s.caller)), Action: out.Check.Action, Resource: g.resource, ResourceAccount: g.owner, Context: &d.context}
+	if s.who == nil {
+		s.who = new(principal(s.caller))
+	}
+	r := policy.Request{Principal: s.who, Action: out.Check.Action, Resource: g.resource, ResourceAccount: g.owner, Context: &d.context}
 	if r.ResourceAccount == "" {
 		r.ResourceAccount = s.caller.Account.ID
 	}

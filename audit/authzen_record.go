@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"strconv"
+	"sync"
 
 	"github.com/keytrail/keytrail/events"
 	"github.com/keytrail/keytrail/projections/policy"
@@ -13,15 +14,25 @@ import (
 // a batch are one append, all or none.
 //
 // The verdict of such an event is the answer: what its first check says. The
-// check after it is the asker's own, on the subject. Both name their resources,
-// so that the event does not list them again.
+// check after it is the asker's own, on the subject; what matched there stands in
+// the batch's first event about that subject. Both name their resources, so that
+// the event does not list them again.
 func (t *turn) appendDecisions(ctx context.Context, out *EvaluateOutput, h *events.Header, rec *events.Record) (Answer, error) {
 	if t.r.Named != "" {
 		rec.AdditionalEventData = append(events.AppendString([]byte(`{"xRequestId":`), t.r.Named), '}')
 	}
 	asked := t.verdict.Checks
 	var checks [2]events.Check
-	var given, body []byte
+	var given []byte
+	room := bodies.Get().(*[]byte)
+	body := (*room)[:0]
+	defer func() {
+		if cap(body) <= batchBytes {
+			*room = body
+			bodies.Put(room)
+		}
+	}()
+	told := make([]bool, len(asked))
 	ends := make([]int, 0, len(out.Decisions)) // of the events in body
 	for i := range out.Decisions {
 		d := &out.Decisions[i]
@@ -33,7 +44,10 @@ func (t *turn) appendDecisions(ctx context.Context, out *EvaluateOutput, h *even
 		checks[0] = d.Check
 		e.Verdict.Effect, e.Verdict.Checks = d.Check.Effect, checks[:1]
 		if d.asked >= 0 {
-			checks[1] = asked[d.asked]
+			if checks[1] = asked[d.asked]; told[d.asked] {
+				checks[1].Layers, checks[1].Statements, checks[1].Near = nil, nil, nil
+			}
+			told[d.asked] = true
 			e.Verdict.Checks = checks[:]
 		}
 		body = events.AppendRecord(body, h, &e)
@@ -58,6 +72,9 @@ func (t *turn) appendDecisions(ctx context.Context, out *EvaluateOutput, h *even
 	}
 	return Answer{Output: out, Seq: out.World}, nil
 }
+
+// bodies hold events while they are being written down; the pager copies them.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // Bytes of events in one append. A thousand decisions fit unless much is said
 // in them; then there are several appends before the answer. The NATS of others

@@ -195,7 +195,7 @@ func TestBatchIsOneAppend(t *testing.T) {
 		if i%3 == 0 {
 			want = "ImplicitDeny"
 		}
-		if rec.EventID != list[i].ID || rec.Verdict.Effect != want || list[i].Check.Effect != want || rec.Verdict.Checks[1].Resource != rec.Verdict.Checks[0].Principal {
+		if rec.EventID != list[i].ID || rec.Verdict.Effect != want || list[i].Check.Effect != want || rec.Verdict.Checks[1].Resource != rec.Verdict.Checks[0].Principal || (i < 10) != (len(rec.Verdict.Checks[1].Statements) > 0) {
 			t.Fatalf("decision %d: %s %+v, want %s", i, list[i].ID, rec.Verdict, want)
 		}
 	}
