@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -139,13 +141,17 @@ func (p *reader) member(q *question, key string) bool {
 	case "subject":
 		q.subject = true
 		p.entity(&q.Question, &q.Subject)
-		for i := range q.Subject.Properties {
-			if s := &q.Subject.Properties[i]; s.Name == "token" && len(s.Values) == 1 && !s.List {
-				q.Subject.Token = s.Values[0]
-				q.Subject.Properties = append(q.Subject.Properties[:i], q.Subject.Properties[i+1:]...)
-				break
+		q.Subject.Properties = slices.DeleteFunc(q.Subject.Properties, func(s Property) bool {
+			if s.Name != "token" && !strings.HasPrefix(s.Name, "token.") {
+				return false
 			}
-		}
+			if q.Subject.Token = ""; len(s.Values) == 1 && !s.List && s.Name == "token" {
+				q.Subject.Token = s.Values[0]
+			} else {
+				q.fault = faultValue
+			}
+			return true // whatever it is, it must not be recorded
+		})
 	case "resource":
 		q.resource = true
 		p.entity(&q.Question, &q.Resource)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/keytrail/keytrail/audit"
 	"github.com/keytrail/keytrail/events"
@@ -247,11 +249,31 @@ func TestBatchSemantics(t *testing.T) {
 	}
 }
 
+// To assume a role is what its trust policy says too, and the gate agrees.
+func TestTrustIsAsked(t *testing.T) {
+	log := &journaltest.Memory{}
+	g := newLab(t, log).gate("node1", log)
+	role(t, g, admin)
+	ana := person(t, g, "ana", admin)
+	for _, c := range []struct {
+		trust string
+		want  bool
+	}{{trust, true}, {strings.Replace(trust, `"AWS":"`+home+`"`, `"AWS":"arn:aws:iam::`+home+`:role/r"`, 1), false}} {
+		ask[*iam.UpdateAssumeRolePolicyOutput](t, g, root, "iam", "UpdateAssumeRolePolicy", &iam.UpdateAssumeRolePolicyInput{RoleName: new("r"), PolicyDocument: &c.trust})
+		d := decisions(t, asked(t, g, root, `{"subject":{"type":"user","id":"ana"},"action":{"name":"sts:AssumeRole"},"resource":{"type":"iam:role","id":"r"}}`))[0]
+		a := g.Serve(t.Context(), request(ana, "sts", "AssumeRole", &sts.AssumeRoleInput{RoleArn: new("arn:aws:iam::" + home + ":role/r"), RoleSessionName: new("s1")}))
+		if d.Allowed() != c.want || (a.Err == nil) != c.want {
+			t.Errorf("trusting %s: %+v, the gate says %v, want %t", c.trust, d, a.Err, c.want)
+		}
+	}
+}
+
 // A session is judged with the policies that it was given, which only its token
 // knows; a bearer token is good for asking and for nothing else.
 func TestSessions(t *testing.T) {
 	log := &journaltest.Memory{}
-	g := newLab(t, log).gate("node1", log)
+	l := newLab(t, log)
+	g := l.gate("node1", log)
 	role(t, g, inquirer[:len(inquirer)-2]+`,{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)
 	ana := person(t, g, "ana", admin)
 	full := assume(t, g, ana, 900)
@@ -266,6 +288,24 @@ func TestSessions(t *testing.T) {
 	}
 	if d := decisions(t, asked(t, g, ana, body("")))[0]; d.Allowed() || d.Fault.Status != 403 {
 		t.Errorf("the session without its token: %+v", d)
+	}
+	c := ask[*sts.AssumeRoleOutput](t, g, ana, "sts", "AssumeRole", &sts.AssumeRoleInput{RoleArn: new("arn:aws:iam::" + home + ":role/r"), RoleSessionName: new("s1"), Policy: new(readOnly)}).Credentials
+	if d := decisions(t, asked(t, g, root, body(`,"properties":{"token":"`+*c.SessionToken+`"}`)))[0]; d.Allowed() || d.Fault != nil {
+		t.Errorf("a session whose own policy does not allow it: %+v", d)
+	}
+	if d := decisions(t, asked(t, g, root, strings.Replace(body(`,"properties":{"token":"`+full.token+`"}`), "r/s1", "r/s2", 1)))[0]; d.Allowed() || d.Fault == nil {
+		t.Errorf("another session's token: %+v", d)
+	}
+	late := l.gate("node2", log, func(g *audit.Gate) { g.Clock = func() time.Time { return time.Now().Add(time.Hour) } })
+	if d := decisions(t, asked(t, late, root, body(`,"properties":{"token":"`+full.token+`"}`)))[0]; d.Allowed() || d.Fault == nil {
+		t.Errorf("a session that has ended: %+v", d)
+	}
+	late.Pager.Close()
+	if a := asked(t, g, root, body(`,"properties":{"token":["`+full.token+`"]}`)); code(a.Err) != "SerializationException" {
+		t.Errorf("a list of tokens: %+v", a)
+	}
+	if d := decisions(t, asked(t, g, root, `{"evaluations":[`+body(`,"properties":{"token":{"x":"`+full.token+`"}}`)+`]}`))[0]; d.Allowed() || d.Fault == nil {
+		t.Errorf("a token in an object: %+v", d)
 	}
 	ask[*iam.PutRolePolicyOutput](t, g, root, "iam", "PutRolePolicy", &iam.PutRolePolicyInput{RoleName: new("r"), PolicyName: new("p"), PolicyDocument: new(inquirer)})
 	if d := decisions(t, asked(t, g, root, body(`,"properties":{"token":"`+full.token+`"}`)))[0]; d.Allowed() {
