@@ -120,6 +120,7 @@ func TestEvaluateRefuses(t *testing.T) {
 		{"half an ARN", q(ana, read, `{"type":"x","id":"arn:aws:s3"}`), 404},
 		{"a control character", q(ana, read, `{"type":"record","id":"7\n"}`), 404},
 		{"a key that Keytrail knows better", q(ana, read, `{"type":"record","id":"7","properties":{"aws:PrincipalTag/team":"x"}}`), 400},
+		{"a user's name for a role", q(`{"type":"role","id":"r"}`, read, `{"type":"record","id":"7","properties":{"AWS:username":"ana"}}`), 400},
 		{"a key twice", q(ana, read, `{"type":"record","id":"7","properties":{"a:b":"x","A:B":"y"}}`), 400},
 		{"tags of an entity that has none", q(ana, `{"name":"iam:GetUser"}`, `{"type":"iam:user","id":"ana","properties":{"aws:ResourceTag/a":"x"}}`), 400},
 	} {

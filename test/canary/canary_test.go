@@ -275,6 +275,32 @@ func TestNoSecretGetsOut(t *testing.T) {
 		}
 		l.answers = append(l.answers, a)
 	}
+	// Session tokens as bearer tokens and as what a question says of a subject:
+	// they are read, and written nowhere.
+	for _, body := range []string{
+		`{"subject":{"type":"session","id":"r/work","properties":{"token":"` + work.Token + `"}},"action":{"name":"s3:GetObject"},"resource":{"type":"s3","id":"b"}}`,
+		`{"subject":{"type":"user","id":"ana","properties":{"token":"` + work.Token + `"}},"action":{"name":"s3:GetObject"},"resource":{"type":"s3","id":"b"}}`,
+		`{"subject":{"type":"user","id":"ana","properties":{"token":{"deep":"` + work.Token + `"}}},"action":{"name":"s3:GetObject"},"resource":{"type":"s3","id":"b"}}`,
+	} {
+		for _, path := range []string{"/access/v1/evaluation", "/access/v1/evaluations", "/access/v1/search/action", "/access/v1/search/everything"} {
+			for _, put := range []func(*http.Request){
+				func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+temp.Token) },
+				func(r *http.Request) {
+					r.Header.Set("Authorization", "Bearer "+temp.Token[:len(temp.Token)-8]+"AAAAAAAA")
+				},
+				func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", temp.Token) },
+				func(r *http.Request) { harness.Sign(r, root, "keytrail") },
+			} {
+				r := l.s.Raw(http.MethodPost, path, http.Header{"Content-Type": {"application/json"}}, []byte(body))
+				put(r)
+				a, err := harness.Do(r)
+				if a == nil {
+					t.Fatal(err)
+				}
+				l.answers = append(l.answers, a)
+			}
+		}
+	}
 	for _, args := range [][]string{{"audit", "query", "--limit", "1000"}, {"verify"}, {"replay", "--verify"}, {"audit", "query", "--sql", "SELECT nothing"}, {"audit", "tail", "--follow=false"}} {
 		r := l.s.Keytrail(root, args...)
 		l.search("keytrail "+args[0], []byte(r.Out+r.Err))
