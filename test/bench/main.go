@@ -3,7 +3,7 @@
 // machine, and what counts is the ratio.
 //
 //	make bench              all of them
-//	make bench BENCH=http   one of: decisions mutations gate http authorize replay sink start
+//	make bench BENCH=http   one of: decisions mutations gate http authorize replay sink start policy
 package main
 
 import (
@@ -33,6 +33,7 @@ var benches = []struct {
 	{"replay", replay},
 	{"sink", sink},
 	{"start", start},
+	{"policy", policies},
 }
 
 func main() {
