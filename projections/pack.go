@@ -252,27 +252,35 @@ func Unpack(packed []byte) (*World, error) {
 	}
 	w, a := &World{Seq: seq}, (*Account)(nil)
 	for _, one := range read {
-		u := <-one
-		if u.err != nil {
-			return nil, fmt.Errorf("%w: %w", errPack, u.err)
-		}
-		for _, enter := range u.early {
-			if a == nil {
-				return nil, errPack
-			}
-			enter(a)
-		}
-		for _, a = range u.accounts {
-			w.accounts.add(a.ID, a)
-			if a.Alias != "" {
-				w.aliases.set(a.Alias, a.ID)
-			}
-		}
-		for _, k := range u.keys {
-			w.keys.add(k.ID, k)
+		if a, err = w.enter(a, <-one); err != nil {
+			return nil, fmt.Errorf("%w: %w", errPack, err)
 		}
 	}
 	return w, nil
+}
+
+// enter takes in what a frame holds and returns its last account; a is that of
+// the frames before.
+func (w *World) enter(a *Account, u unpacked) (*Account, error) {
+	if u.err != nil {
+		return nil, u.err
+	}
+	for _, enter := range u.early {
+		if a == nil {
+			return nil, errors.New("an entity outside of an account")
+		}
+		enter(a)
+	}
+	for _, a = range u.accounts {
+		w.accounts.add(a.ID, a)
+		if a.Alias != "" {
+			w.aliases.set(a.Alias, a.ID)
+		}
+	}
+	for _, k := range u.keys {
+		w.keys.add(k.ID, k)
+	}
+	return a, nil
 }
 
 // frames takes a pack apart.
@@ -305,12 +313,16 @@ type unpacked struct {
 	err      error
 }
 
-func unpack(z *zstd.Decoder, packed []byte) (f unpacked) {
-	text, err := z.DecodeAll(packed, nil)
+func unpack(z *zstd.Decoder, packed []byte) unpacked {
+	frame, err := z.DecodeAll(packed, nil)
 	if err != nil {
 		return unpacked{err: err}
 	}
-	u := &unpacker{text: string(text)}
+	return unpackFrame(string(frame))
+}
+
+func unpackFrame(text string) (f unpacked) {
+	u := &unpacker{text: text}
 	var a *Account
 	enter := func(e func(*Account)) {
 		if a == nil {
