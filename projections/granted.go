@@ -18,11 +18,12 @@ type cell struct {
 // What it was made from beside the identity itself stands in parts; as long as
 // these are what they were, it holds.
 type granted struct {
+	checked  atomic.Uint64   // Account.grants when parts were last found unchanged
+	compiled policy.Compiled // of policies
 	policies policy.Policies
-	compiled *policy.Compiled
-	base     *granted // of a session with session policies: what its principal has
+	few      [4]policy.Attached // room for the usual number of identity policies, in one place with the rest
+	base     *granted           // of a session with session policies: what its principal has
 	parts    []part
-	checked  atomic.Uint64 // Account.grants when parts were last found unchanged
 }
 
 // part is a group or the version in force of a managed policy; neither: a
@@ -41,7 +42,7 @@ type part struct {
 func (w *World) Policies(c *Caller) *policy.Policies { return &w.granted(c).policies }
 
 // Compiled is Policies, compiled for judging.
-func (w *World) Compiled(c *Caller) *policy.Compiled { return w.granted(c).compiled }
+func (w *World) Compiled(c *Caller) *policy.Compiled { return &w.granted(c).compiled }
 
 // TrustPolicy is who may assume a role, as the resource's side of a decision.
 // Its ARNs mean whom they meant when it was set.
@@ -60,7 +61,7 @@ func (w *World) TrustPolicy(a *Account, r *Role) *policy.Policies {
 	return p
 }
 
-var nothing = &granted{compiled: policy.Compile(&policy.Policies{})}
+var nothing = &granted{compiled: *policy.Compile(&policy.Policies{})}
 
 func (w *World) granted(c *Caller) *granted {
 	g := nothing
@@ -84,6 +85,7 @@ func granting(a *Account, i *Identity, groups []string, arn func(*Account) strin
 		return g
 	}
 	g = &granted{}
+	g.policies.Identity = g.few[:0]
 	g.checked.Store(a.grants)
 	g.identity(a, i, arn(a))
 	for _, id := range groups {
@@ -100,7 +102,7 @@ func granting(a *Account, i *Identity, groups []string, arn func(*Account) strin
 			g.policies.Boundary = &policy.Attached{Policy: document("").Policy(policy.Boundary), Source: &policy.Source{ARN: i.Boundary, Type: policy.Boundary.String()}}
 		}
 	}
-	g.compiled = policy.Compile(&g.policies)
+	g.compiled = *policy.Compile(&g.policies)
 	i.cell.granted.Store(g)
 	return g
 }
@@ -156,10 +158,18 @@ func (g *granted) managed(a *Account, id string, kind policy.Kind) (policy.Attac
 }
 
 func attached(p *Policy, v *PolicyVersion, kind policy.Kind) policy.Attached {
-	return policy.Attached{
-		Policy: v.Document.Policy(kind),
-		Source: &policy.Source{ARN: p.ARN, Version: v.ID(), Type: kind.String()},
+	return policy.Attached{Policy: v.Document.Policy(kind), Source: v.source(p, kind)}
+}
+
+// source names the version in verdicts. All who have the policy share it.
+func (v *PolicyVersion) source(p *Policy, kind policy.Kind) *policy.Source {
+	cell := &v.sources[kind]
+	if s := cell.Load(); s != nil && s.ARN == p.ARN {
+		return s
 	}
+	s := &policy.Source{ARN: p.ARN, Version: v.ID(), Type: kind.String()}
+	cell.Store(s)
+	return s
 }
 
 // sessions keeps what sessions with session policies were granted, by access
@@ -203,7 +213,7 @@ func (w *World) limited(c *Caller, base *granted) *granted {
 			g.policies.Session = append(g.policies.Session, attached(m, p.version, policy.Session))
 		}
 	}
-	g.compiled = policy.Compile(&g.policies)
+	g.compiled = *policy.Compile(&g.policies)
 	sessions.Lock()
 	defer sessions.Unlock()
 	if sessions.granted == nil || len(sessions.granted) >= sessionsMax {

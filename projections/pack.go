@@ -508,7 +508,7 @@ func (u *unpacker) policy() *Policy {
 		u.fail() // one is always in force
 	}
 	for i := range p.Versions {
-		p.Versions[i] = &PolicyVersion{u.int(), u.doc(), u.time()}
+		p.Versions[i] = &PolicyVersion{Number: u.int(), Document: u.doc(), Created: u.time()}
 	}
 	p.Default, p.Last, p.Updated = u.int(), u.int(), u.time()
 	return p

@@ -6,10 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/keytrail/keytrail/events"
 	"github.com/keytrail/keytrail/projections/managed"
+	"github.com/keytrail/keytrail/projections/policy"
 )
 
 // Policy is a managed policy, of an account or of AWS.
@@ -28,6 +30,8 @@ type PolicyVersion struct {
 	Number   int       `json:"n"`
 	Document *Document `json:"document"`
 	Created  time.Time `json:"created"`
+
+	sources [policy.Session + 1]atomic.Pointer[policy.Source] // by kind of use, made when first judged by
 }
 
 // ID is the version's id as callers know it: v1.

@@ -36,27 +36,29 @@ type query struct {
 // Evaluate decides the request. It always comes back with an answer, and the
 // answer is a denial unless every rule was met. It looks at every statement
 // even when the answer is settled, because the record names all that matched.
-func Evaluate(r *Request, p *Policies, v *Verdict) {
+func Evaluate(r *Request, p *Policies, v *Verdict) { Compile(p).Evaluate(r, v) }
+
+// evaluate takes the principal's side from p and the resource's from on.
+func (v *Verdict) evaluate(r *Request, p, on *Policies, s shape) {
 	v.reset()
 	defer v.denyOnPanic()
 	if p == nil || !v.q.begin(r, p) {
 		return
 	}
-	s := shapeOf(p)
 	for level, list := range p.SCPs {
 		v.scan(list, LayerSCP, level)
 	}
-	for level, list := range p.RCPs {
+	for level, list := range on.RCPs {
 		v.scan(list, LayerRCP, level)
 	}
-	v.scan(p.Resource, LayerResource, 0)
+	v.scan(on.Resource, LayerResource, 0)
 	v.scan(p.Identity, LayerIdentity, 0)
 	if p.Boundary != nil {
 		v.scanOne(p.Boundary, LayerBoundary, 0)
 	}
 	v.scan(p.Session, LayerSession, 0)
 	v.decide(s)
-	v.explain(p, p)
+	v.explain(p, on)
 }
 
 func (v *Verdict) reset() {
