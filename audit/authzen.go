@@ -30,7 +30,7 @@ type Question struct {
 
 // Entity is a subject or a resource. A subject's ID is a name or an ARN, its
 // Type user, role, session or root. A resource's ID is an ARN, or a name of
-// which its Type makes one; see docs/decisions/0012.
+// which its Type makes one; see docs/decisions/0015.
 type Entity struct {
 	Type, ID   string
 	Properties []Property
