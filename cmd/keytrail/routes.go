@@ -72,7 +72,7 @@ func headers(r *http.Request) (n int) {
 	return n
 }
 
-// api serves one request of IAM, STS, CloudTrail or our own service.
+// api serves one request of IAM, STS, CloudTrail, Organizations or our own service.
 func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().UTC()
 	id := uuid.NewString()
@@ -102,7 +102,7 @@ func (s *server) api(w http.ResponseWriter, r *http.Request) {
 		q.Unproved = err
 	} else if signature != nil {
 		q.Proof = signature
-		if call.Service != "iam" { // whose events are all of us-east-1, wherever it is signed for
+		if call.Service != "iam" && call.Service != "organizations" { // whose events are all of us-east-1, wherever they are signed for
 			q.Region = signature.Region()
 		}
 	}

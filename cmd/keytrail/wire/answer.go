@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
 	"sync"
 
@@ -124,11 +125,28 @@ func release(p *[]byte, b []byte) {
 	}
 }
 
+// reason is the Reason of an error that is modelled with one, as most of
+// Organizations' are.
+func reason(err error) string {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return ""
+	}
+	v := reflect.Indirect(reflect.ValueOf(api))
+	if v.Kind() != reflect.Struct {
+		return ""
+	}
+	if f := v.FieldByName("Reason"); f.IsValid() && f.Kind() == reflect.String {
+		return f.String()
+	}
+	return ""
+}
+
 // WriteError answers with err in the service's protocol: for IAM and STS
 //
 //	<ErrorResponse xmlns="…"><Error><Type>Sender</Type><Code>…</Code><Message>…</Message></Error><RequestId>…</RequestId></ErrorResponse>
 //
-// and for CloudTrail {"__type":"…","message":"…"} with x-amzn-ErrorType.
+// and in JSON 1.1 {"__type":"…","message":"…"} with x-amzn-ErrorType.
 func WriteError(w http.ResponseWriter, serviceName, requestID string, err error) {
 	code, message, status := Code(serviceName, err)
 	s := services[serviceName]
@@ -143,6 +161,10 @@ func WriteError(w http.ResponseWriter, serviceName, requestID string, err error)
 		b = appendJSONString(b, code)
 		b = append(b, `,"message":`...)
 		b = appendJSONString(b, message)
+		if why := reason(err); why != "" {
+			b = append(b, `,"Reason":`...)
+			b = appendJSONString(b, why)
+		}
 		b = append(b, '}')
 	} else {
 		b = append(b, `<ErrorResponse xmlns="`...)

@@ -19,6 +19,8 @@ import (
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
@@ -67,6 +69,21 @@ var exceptions = map[string][]smithy.APIError{
 		&cttypes.ResourceARNNotValidException{}, &cttypes.ResourceNotFoundException{}, &cttypes.ResourcePolicyNotFoundException{}, &cttypes.ResourcePolicyNotValidException{},
 		&cttypes.ResourceTypeNotSupportedException{}, &cttypes.S3BucketDoesNotExistException{}, &cttypes.ServiceQuotaExceededException{}, &cttypes.TagsLimitExceededException{},
 		&cttypes.ThrottlingException{}, &cttypes.TrailAlreadyExistsException{}, &cttypes.TrailNotFoundException{}, &cttypes.TrailNotProvidedException{}, &cttypes.UnsupportedOperationException{},
+	},
+	"organizations": {
+		&orgtypes.AWSOrganizationsNotInUseException{}, &orgtypes.AccessDeniedException{}, &orgtypes.AccessDeniedForDependencyException{}, &orgtypes.AccountAlreadyClosedException{},
+		&orgtypes.AccountAlreadyRegisteredException{}, &orgtypes.AccountNotFoundException{}, &orgtypes.AccountNotRegisteredException{}, &orgtypes.AccountOwnerNotVerifiedException{},
+		&orgtypes.AlreadyInOrganizationException{}, &orgtypes.ChildNotFoundException{}, &orgtypes.ConcurrentModificationException{}, &orgtypes.ConflictException{},
+		&orgtypes.ConstraintViolationException{}, &orgtypes.CreateAccountStatusNotFoundException{}, &orgtypes.DestinationParentNotFoundException{}, &orgtypes.DuplicateAccountException{},
+		&orgtypes.DuplicateHandshakeException{}, &orgtypes.DuplicateOrganizationalUnitException{}, &orgtypes.DuplicatePolicyAttachmentException{}, &orgtypes.DuplicatePolicyException{},
+		&orgtypes.EffectivePolicyNotFoundException{}, &orgtypes.FinalizingOrganizationException{}, &orgtypes.HandshakeAlreadyInStateException{}, &orgtypes.HandshakeConstraintViolationException{},
+		&orgtypes.HandshakeNotFoundException{}, &orgtypes.InvalidHandshakeTransitionException{}, &orgtypes.InvalidInputException{}, &orgtypes.InvalidResponsibilityTransferTransitionException{},
+		&orgtypes.MalformedPolicyDocumentException{}, &orgtypes.MasterCannotLeaveOrganizationException{}, &orgtypes.OrganizationNotEmptyException{},
+		&orgtypes.OrganizationalUnitNotEmptyException{}, &orgtypes.OrganizationalUnitNotFoundException{}, &orgtypes.ParentNotFoundException{}, &orgtypes.PolicyChangesInProgressException{},
+		&orgtypes.PolicyInUseException{}, &orgtypes.PolicyNotAttachedException{}, &orgtypes.PolicyNotFoundException{}, &orgtypes.PolicyTypeAlreadyEnabledException{},
+		&orgtypes.PolicyTypeNotAvailableForOrganizationException{}, &orgtypes.PolicyTypeNotEnabledException{}, &orgtypes.ResourcePolicyNotFoundException{},
+		&orgtypes.ResponsibilityTransferAlreadyInStatusException{}, &orgtypes.ResponsibilityTransferNotFoundException{}, &orgtypes.RootNotFoundException{}, &orgtypes.ServiceException{},
+		&orgtypes.SourceParentNotFoundException{}, &orgtypes.TargetNotFoundException{}, &orgtypes.TooManyRequestsException{}, &orgtypes.UnsupportedAPIEndpointException{},
 	},
 }
 
@@ -125,7 +142,9 @@ func TestModelledErrors(t *testing.T) {
 				}
 				want := table.status[table.codes[name]]
 				if want == 0 {
-					want = 400
+					if want = 400; api.ErrorFault() == smithy.FaultServer {
+						want = 500
+					}
 				}
 				if res.StatusCode != want {
 					t.Errorf("%s: status %d, want %d", name, res.StatusCode, want)
@@ -195,6 +214,16 @@ func TestCommonErrors(t *testing.T) {
 				t.Error("no x-amzn-RequestId")
 			}
 		}
+	}
+}
+
+// An error that is modelled with a reason arrives with it.
+func TestReason(t *testing.T) {
+	refused := &orgtypes.ConstraintViolationException{Message: aws.String("m"), Reason: orgtypes.ConstraintViolationExceptionReasonOuDepthLimitExceeded}
+	got, res := answered(t, "organizations", "CreateOrganizationalUnit", &organizations.CreateOrganizationalUnitInput{Name: aws.String("n"), ParentId: aws.String("r-aaaa")}, refused)
+	var e *orgtypes.ConstraintViolationException
+	if !errors.As(got, &e) || e.Reason != refused.Reason || e.ErrorMessage() != "m" || res.StatusCode != 400 {
+		t.Errorf("the client got %v, status %d", got, res.StatusCode)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package wire speaks AWS's Query protocol (IAM, STS) and JSON 1.1 (CloudTrail)
-// to and from the AWS SDK's own Go types. It reads requests within bounds, says
+// Package wire speaks AWS's Query protocol (IAM, STS) and JSON 1.1 (CloudTrail,
+// Organizations) to and from the AWS SDK's own Go types. It reads requests within bounds, says
 // which operation they ask for, fills and checks its input, and writes answers
 // and errors as the unmodified SDKs and CLI expect them.
 //
@@ -25,7 +25,7 @@ var files embed.FS
 
 // Operation is one action of one service. Safe for use at once.
 type Operation struct {
-	Service  string // "iam", "sts", "cloudtrail"
+	Service  string // "iam", "sts", "cloudtrail", "organizations"
 	Name     string // "CreateUser"
 	Version  string // "2010-05-08"
 	JSON     bool   // JSON 1.1; else Query and XML
@@ -82,9 +82,10 @@ type service struct {
 }
 
 var services = map[string]*service{
-	"iam":        newService("iam", "2010-05-08", false, iamTypes),
-	"sts":        newService("sts", "2011-06-15", false, stsTypes),
-	"cloudtrail": newService("cloudtrail", "2013-11-01", true, cloudtrailTypes),
+	"iam":           newService("iam", "2010-05-08", false, iamTypes),
+	"sts":           newService("sts", "2011-06-15", false, stsTypes),
+	"cloudtrail":    newService("cloudtrail", "2013-11-01", true, cloudtrailTypes),
+	"organizations": newService("organizations", "2016-11-28", true, organizationsTypes),
 }
 
 // byVersion tells the service of a Query request, whose Version parameter is
@@ -96,6 +97,20 @@ func byVersion(version string) *service {
 		}
 	}
 	return nil
+}
+
+// byTarget tells the service of a JSON request by what stands before the
+// operation in its target. Some SDKs send the whole prefix, others its last
+// part. CloudTrail stands for all that is not known: one protocol, one error.
+func byTarget(prefix string) (s *service, known bool) {
+	for _, s := range services {
+		if s.json {
+			if full := s.table().target; prefix == full || prefix != "" && strings.HasSuffix(full, "."+prefix) {
+				return s, true
+			}
+		}
+	}
+	return services["cloudtrail"], false
 }
 
 func newService(name, version string, json bool, types []sdkType) *service {

@@ -44,7 +44,9 @@ func ReadRequest(w http.ResponseWriter, r *http.Request) (*Call, error) {
 	c := &Call{Service: "iam", request: r}
 	target := r.Header["X-Amz-Target"]
 	if len(target) > 0 {
-		c.Service = "cloudtrail"
+		prefix, _ := splitTarget(target[0])
+		s, _ := byTarget(prefix)
+		c.Service = s.name
 	} else if s := scopeService(r); s != "" {
 		c.Service = s // until the form says more
 	}
@@ -102,14 +104,10 @@ func (c *Call) readJSON(w http.ResponseWriter, target []string, query, contentTy
 	if query != "" {
 		return malformed("Parameters must be in the body only.")
 	}
-	prefix, action := "", target[0]
-	if i := strings.LastIndexByte(action, '.'); i >= 0 {
-		prefix, action = action[:i], action[i+1:]
-	}
-	s := services["cloudtrail"]
+	prefix, action := splitTarget(target[0])
+	s, known := byTarget(prefix)
 	op, ok := s.table().ops[action]
-	// Some SDKs send the whole prefix, others its last part.
-	if full := s.table().target; !ok || prefix != full && !(prefix != "" && strings.HasSuffix(full, "."+prefix)) {
+	if !known || !ok {
 		return &smithy.GenericAPIError{Code: "UnknownOperationException", Message: "The operation " + clip(target[0], 128) + " is not known.", Fault: smithy.FaultClient}
 	}
 	if contentType != "application/x-amz-json-1.1" {
@@ -119,6 +117,12 @@ func (c *Call) readJSON(w http.ResponseWriter, target []string, query, contentTy
 	var err error
 	c.Body, err = readBody(w, c.request, maxBody, nil)
 	return err
+}
+
+// splitTarget takes the operation from the end of a target.
+func splitTarget(target string) (prefix, action string) {
+	i := strings.LastIndexByte(target, '.')
+	return target[:max(i, 0)], target[i+1:]
 }
 
 func (c *Call) readForm(w http.ResponseWriter, query, contentType string) error {
@@ -276,8 +280,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, more func([]b
 }
 
 // Authenticate reads the call's signature, which must be for the operation's
-// service: IAM for us-east-1 or a region served, STS for any, CloudTrail for a
-// region served. Empty regions accept any. It gives nil and no error for an
+// service: IAM and Organizations for us-east-1 or a region served, STS for any,
+// CloudTrail for a region served. Empty regions accept any. It gives nil and no error for an
 // Unsigned operation that came without a signature. The caller finds the key
 // and calls Check, or CheckUnknown when there is none.
 func (c *Call) Authenticate(now time.Time, regions []string) (*sigv4.Signature, error) {
@@ -285,7 +289,7 @@ func (c *Call) Authenticate(now time.Time, regions []string) (*sigv4.Signature, 
 	switch {
 	case len(regions) == 0 || c.Op.Service == "sts":
 		scope.Regions = nil
-	case c.Op.Service == "iam":
+	case c.Op.Service == "iam", c.Op.Service == "organizations":
 		scope.Global = "us-east-1"
 	}
 	s, err := sigv4.Parse(c.request, c.Body, now, scope)

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
@@ -29,9 +30,10 @@ type doer func(*http.Request) (*http.Response, error)
 func (f doer) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 var clients = map[string]func(aws.Config) any{
-	"iam":        func(c aws.Config) any { return iam.NewFromConfig(c) },
-	"sts":        func(c aws.Config) any { return sts.NewFromConfig(c) },
-	"cloudtrail": func(c aws.Config) any { return cloudtrail.NewFromConfig(c) },
+	"iam":           func(c aws.Config) any { return iam.NewFromConfig(c) },
+	"sts":           func(c aws.Config) any { return sts.NewFromConfig(c) },
+	"cloudtrail":    func(c aws.Config) any { return cloudtrail.NewFromConfig(c) },
+	"organizations": func(c aws.Config) any { return organizations.NewFromConfig(c) },
 }
 
 func config(do doer) aws.Config {
@@ -132,7 +134,7 @@ var exportAll = cmp.Options{
 	cmp.Exporter(func(reflect.Type) bool { return true }),
 }
 
-// Every operation of the three services, through the SDK's own client: the
+// Every operation of the four services, through the SDK's own client: the
 // input the client was given is the input decoded, the output encoded is the
 // output the client returns. Signatures are checked on the way.
 func TestRoundTrip(t *testing.T) {

@@ -1,4 +1,5 @@
-"""Makes iam.json, sts.json and cloudtrail.json here from the fact sheets.
+"""Makes iam.json, sts.json, cloudtrail.json and organizations.json here from the
+fact sheets.
 
 Run: python3 compact.py DIR, DIR holding the sheets of the same names (taken from
 botocore 1.43.11's service models). Members stay in the models' order, which is
@@ -11,7 +12,7 @@ here = os.path.dirname(os.path.abspath(__file__))
 def members(m):
     return [f"{name}:{of}" for name, of in m.items()]
 
-for service in ("iam", "sts", "cloudtrail"):
+for service in ("iam", "sts", "cloudtrail", "organizations"):
     sheet = json.load(open(os.path.join(sys.argv[1], service + ".json")))
     meta = sheet["meta"]
     out = {"version": meta["apiVersion"], "ns": meta.get("xmlNamespace", ""), "target": meta.get("targetPrefix", ""), "ops": {}, "types": {}, "errors": {}}
