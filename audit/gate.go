@@ -133,7 +133,8 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 		}
 		return t.refuse(ctx, err)
 	}
-	if !g.Limits.allow(r.Proof.KeyID(), t.recipient) {
+	if key := r.Proof.KeyID(); !g.Limits.allow(key, t.recipient) {
+		g.Limits.turnAway(t.recipient, key, t.now)
 		return Answer{Err: errThrottled}
 	}
 	if r.Unread != nil {
@@ -202,7 +203,8 @@ func (t *turn) refuse(ctx context.Context, err error) Answer {
 		if t.recipient != unknownAccount {
 			key = t.r.Proof.KeyID()
 		}
-		if !t.gate.Limits.allowUnproved(key) {
+		if l := t.gate.Limits; !l.allowUnproved(key) {
+			l.turnAway(t.recipient, key, t.now)
 			return Answer{Err: errThrottled} // a flood by nobody must not fill the log
 		}
 	}

@@ -9,15 +9,16 @@ import (
 // Limits bounds how often each access key and each account may ask, and how
 // many requests without proof are written down: those of nobody (unsigned, or by
 // a key that does not exist) together, and those in the name of a key by key.
-// What it turns away is not judged and not recorded, so it must only turn away
-// floods. Who can't prove to have a key spends nothing of its rate. A nil Limits
-// has none.
+// What it turns away is not judged and has no record of its own, only a count
+// (see throttled.go), so it must only turn away floods. Who can't prove to have
+// a key spends nothing of its rate. A nil Limits has none.
 type Limits struct {
 	perKey, perAccount rate.Limit
 	unknown            *rate.Limiter
 
 	mu      sync.Mutex
 	buckets map[string]*rate.Limiter // guarded by mu; by account, key, and "?" and key
+	away    map[throttled]turnedAway // guarded by mu; not written down yet
 }
 
 // NewLimits makes limits in requests per second; 0 of a key or account is none.

@@ -95,6 +95,9 @@ func serve(ctx context.Context, c *serverConfig) error {
 	if front.server.Shutdown(drain) != nil {
 		front.server.Close()
 	}
+	count, cancel := context.WithTimeout(work, 500*time.Millisecond)
+	defer cancel()
+	s.gate.FlushThrottled(count)
 	s.pager.Close()
 	stop()
 	s.background.Wait()
@@ -150,6 +153,7 @@ func (s *server) start(ctx context.Context) (err error) {
 	}
 	s.run(ctx, "the fold of IDENTITY", n.live.Follow)
 	s.run(ctx, "the signer", n.keep)
+	s.run(ctx, "the count of throttled requests", s.gate.NoteThrottled)
 	s.run(ctx, "the watch over DECISIONS", func(ctx context.Context) error { return n.decisions.Run(ctx, hear) })
 	if s.sink != nil {
 		s.run(ctx, "the sink", s.sink.Run)

@@ -216,6 +216,7 @@ type written struct {
 	users   map[string]int // UserCreated facts, by name
 	records map[string]int // by stream
 	last    map[string]uint64
+	away    int // requests that were turned away, by the counts of them
 }
 
 // export lets keytrail verify prove the running server's log and write it down,
@@ -229,7 +230,7 @@ func export(t *testing.T, s *harness.Server) *written {
 	if r := s.Keytrail(s.Root, "verify", "--from", dir, "--key", filepath.Join(s.Dir, "checkpoints", "public.key")); r.Code != 0 {
 		t.Fatalf("keytrail verify --from: exit code %d: %s%s", r.Code, r.Out, r.Err)
 	}
-	w := &written{dir, map[string][]events.Record{}, map[string][]events.Record{}, map[string]int{}, map[string]int{}, map[string]uint64{}}
+	w := &written{dir, map[string][]events.Record{}, map[string][]events.Record{}, map[string]int{}, map[string]int{}, map[string]uint64{}, 0}
 	for _, stream := range []string{"IDENTITY", "DECISIONS"} {
 		f, err := os.Open(filepath.Join(dir, strings.ToLower(stream)+".log"))
 		if err != nil {
@@ -271,6 +272,13 @@ func (w *written) take(stream string, e events.Raw) error {
 		return err
 	}
 	w.records[stream]++
+	if r.EventName == "ThrottledRequests" {
+		var n struct{ Count int }
+		if err := json.Unmarshal(r.AdditionalEventData, &n); err != nil {
+			return err
+		}
+		w.away += n.Count
+	}
 	w.byID[r.RequestID] = append(w.byID[r.RequestID], r)
 	w.byAgent[r.UserAgent] = append(w.byAgent[r.UserAgent], r)
 	return nil
@@ -279,11 +287,25 @@ func (w *written) take(stream string, e events.Raw) error {
 // judge holds all that was told against the log: P1 in one function.
 func judge(t *testing.T, s *harness.Server, all []told) *written {
 	t.Helper()
+	away, canceled, lost := turnedAway(all)
 	w := export(t, s)
+	for i := 0; i < 10 && lost == 0 && w.away < away; i++ { // counts are written down a moment after the answers
+		time.Sleep(200 * time.Millisecond)
+		w = export(t, s)
+	}
+	if lost == 0 && w.away < away || w.away > away+canceled+lost { // a killed server has not written its last counts
+		t.Errorf("%d requests were answered Throttling (%d were given up, %d not answered), the log counts %d", away, canceled, lost, w.away)
+	}
 	answered, unanswered, kept := 0, 0, 0
 	for i := range all {
 		a := &all[i]
 		records := w.byAgent[a.Agent]
+		if a.Code == "Throttling" {
+			if len(records) > 0 {
+				t.Errorf("%s %s was turned away, and has %d records", a.Action, a.Agent, len(records))
+			}
+			continue
+		}
 		if !a.answered() {
 			unanswered++
 			kept += len(records)
@@ -312,11 +334,28 @@ func judge(t *testing.T, s *harness.Server, all []told) *written {
 	if r := s.Keytrail(s.Root, "replay", "--verify"); r.Code != 0 {
 		t.Errorf("keytrail replay --verify: exit code %d: %s%s", r.Code, r.Out, r.Err)
 	}
-	t.Logf("%d requests answered, 0 of them missing unless said; %d not answered, of which %d were recorded all the same; log: %d units, %d pages, %d records", answered, unanswered, kept, w.last["IDENTITY"], w.last["DECISIONS"], w.records["IDENTITY"]+w.records["DECISIONS"])
+	t.Logf("%d requests answered, 0 of them missing unless said; %d turned away, of which the log counts %d; %d not answered, of which %d were recorded all the same; log: %d units, %d pages, %d records", answered, away, w.away, unanswered, kept, w.last["IDENTITY"], w.last["DECISIONS"], w.records["IDENTITY"]+w.records["DECISIONS"])
 	if answered == 0 {
 		t.Error("nothing was answered: this tests nothing")
 	}
 	return w
+}
+
+// turnedAway is how many were answered Throttling, which are counted in the log
+// and not recorded one by one; and how many may have been, had the client waited
+// or the server lived.
+func turnedAway(all []told) (away, canceled, lost int) {
+	for i := range all {
+		switch a := &all[i]; {
+		case a.Code == "Throttling":
+			away++
+		case strings.Contains(a.Why, "context canceled"):
+			canceled++
+		case !a.answered():
+			lost++
+		}
+	}
+	return away, canceled, lost
 }
 
 // rows compares the audit store with the log up to where w was read: one row for
