@@ -50,6 +50,9 @@ func input(t *testing.T, s *harness.Server, a audit.Action) any {
 		if a.Name == "GetTrailStatus" {
 			in["Name"] = "keytrail"
 		}
+		if _, ok := a.Input.FieldByName("ResourceArn"); ok && a.Service == "keytrail" {
+			in["ResourceArn"] = "arn:aws:s3:::some-bucket"
+		}
 		if a.Name == "ReadJournal" {
 			in["Stream"] = "IDENTITY"
 		}
