@@ -75,6 +75,60 @@ func Granted(p *Policy, actions, resources []string) ([]Access, error) {
 	return a.find(func(s *set) bool { return a.allows(s, 0) && a.allows(s, 1) })
 }
 
+// PublicAccess lists the statements of a resource-based policy that allow
+// everybody: somebody unknown, or of an account that the policy does not name,
+// who does not come with one of the values to which the policy restricts who or
+// from where (Amazon S3 User Guide, "The meaning of public"). A restriction to a
+// pattern is none, but for ARNs of a fixed account and paths of a fixed
+// organization.
+func PublicAccess(p *Policy) ([]Access, error) {
+	a := &analysis{public: true}
+	a.add(p, &Policy{})
+	return a.find(func(s *set) bool { return a.allows(s, 0) })
+}
+
+// limiting are the keys that say who or from where, in small letters.
+var limiting = map[string]bool{
+	"aws:principalaccount": true, "aws:principalarn": true, "aws:principalorgid": true, "aws:principalorgpaths": true, "aws:userid": true,
+	"aws:sourceaccount": true, "aws:sourcearn": true, "aws:sourceorgid": true, "aws:sourceorgpaths": true, "aws:sourceowner": true,
+	"aws:sourceip": true, "aws:vpcsourceip": true, "aws:sourcevpc": true, "aws:sourcevpce": true, "aws:sourcevpcarn": true,
+	"aws:vpceaccount": true, "aws:vpceorgid": true, "aws:vpceorgpaths": true,
+	"s3:dataaccesspointaccount": true, "s3:dataaccesspointarn": true, "kms:calleraccount": true, "kms:viaservice": true, "lambda:functionurlauthtype": true,
+}
+
+// restricts says whether a value is one of those that a condition fixes, be it to
+// let them in or to keep the others out.
+func (c *condition) restricts(key, value string) bool {
+	var q query
+	for i := range c.text {
+		t := &c.text[i]
+		wild := strings.IndexByte(t.text, anyRun) >= 0 || strings.IndexByte(t.text, anyOne) >= 0
+		if org, _, ok := strings.Cut(t.text, "/"); wild && strings.HasSuffix(key, "orgpaths") && ok {
+			wild = strings.IndexByte(org, anyRun) >= 0 || strings.IndexByte(org, anyOne) >= 0
+		}
+		one := condition{operator: operator{family: c.family}, text: c.text[i : i+1]}
+		if !wild && one.listed(&q, value) {
+			return true
+		}
+	}
+	for i := range c.arns {
+		wild := false
+		for k := range c.arns[i].parts {
+			part := c.arns[i].parts[k].text
+			wild = wild || strings.IndexByte(part, anyRun) >= 0 || strings.IndexByte(part, anyOne) >= 0
+		}
+		if (!wild || isAccount(c.arns[i].parts[4].text)) && c.arns[i].match(&q, value) {
+			return true
+		}
+	}
+	for _, net := range c.nets {
+		if addr, ok := newAddr(value); ok && net.Bits() > 0 && net.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
 // set is a set of statements.
 type set [4]uint64
 
@@ -97,6 +151,7 @@ type analysis struct {
 	dims       []dimension
 	work       sampler
 	granting   bool // who asks matters
+	public     bool // only somebody unknown asks, and from anywhere
 	opaque     bool // there is something that may be so or not
 	derived    bool // there are keys that follow from who asks, who matters too
 	err        error
@@ -110,7 +165,13 @@ type dimension struct {
 }
 
 func newAnalysis(first, second *Policy) *analysis {
-	a := &analysis{border: len(first.statements), work: sampler{1 << 17}}
+	a := &analysis{}
+	a.add(first, second)
+	return a
+}
+
+func (a *analysis) add(first, second *Policy) {
+	a.border, a.work = len(first.statements), sampler{1 << 17}
 	for which, p := range []*Policy{first, second} {
 		for i := range p.statements {
 			s := &p.statements[i]
@@ -130,7 +191,6 @@ func newAnalysis(first, second *Policy) *analysis {
 	if a.granting {
 		a.principals()
 	}
-	return a
 }
 
 func (a *analysis) allows(s *set, which int) bool {
@@ -366,6 +426,13 @@ func (a *analysis) key(key string, list []*condition) {
 			all = append(all, given{s, true})
 		}
 	}
+	if a.public && limiting[key] {
+		all = slices.DeleteFunc(all, func(g given) bool {
+			return slices.ContainsFunc(list, func(c *condition) bool {
+				return slices.ContainsFunc(g.values, func(v string) bool { return c.restricts(key, v) })
+			})
+		})
+	}
 	put := func(c *Context, g given) {
 		switch {
 		case g.multi:
@@ -595,7 +662,13 @@ func (a *analysis) principals() {
 	}
 	delete(accounts, "")
 	accounts[fresh] = true
-	list := []Principal{{}, {Type: Service, ARN: "keytrail-nobody.amazonaws.com"}, {Type: Federated, ARN: "nobody"}}
+	if a.public {
+		accounts, users, roles, sessions, ids, services, canonical = map[string]bool{fresh: true}, nil, nil, nil, nil, nil, nil
+	}
+	list := []Principal{{}}
+	if !a.public {
+		list = append(list, Principal{Type: Service, ARN: "keytrail-nobody.amazonaws.com"}, Principal{Type: Federated, ARN: "nobody"})
+	}
 	for _, s := range services {
 		list = append(list, Principal{Type: Service, ARN: s}, Principal{Type: Federated, ARN: s})
 	}

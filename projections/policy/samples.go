@@ -337,3 +337,33 @@ func (s *statement) resourcesWritten() string {
 	}
 	return b.String()
 }
+
+// fitsTokens says whether a text fits a pattern.
+func fitsTokens(p []token, s string) bool {
+	at := map[int]bool{0: true} // tokens that may come next
+	skip := func(at map[int]bool) {
+		for i := range p {
+			if at[i] && p[i].kind == anyRunes {
+				at[i+1] = true
+			}
+		}
+	}
+	skip(at)
+	for _, r := range s {
+		next := map[int]bool{}
+		for i := range at {
+			if i == len(p) {
+				continue
+			}
+			switch t := p[i]; {
+			case t.kind == literalRune && t.r == r, t.kind == foldedRune && foldRune(t.r) == foldRune(r), t.kind == oneRune && (t.colon || r != ':'):
+				next[i+1] = true
+			case t.kind == anyRunes && (t.colon || r != ':'):
+				next[i] = true
+			}
+		}
+		at = next
+		skip(at)
+	}
+	return at[len(p)]
+}
