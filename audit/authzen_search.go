@@ -167,8 +167,8 @@ func (t *turn) searchResource(in *SearchResourceInput) (*SearchOutput, error) {
 		head = head[:len(head)-1]
 		_, resources := t.view.Named(s.caller)
 		list := query.Below(resources, head)
-		for name := range t.view.Account.ResourcesUnder(head, "") {
-			list = append(list, name)
+		for arn := range t.view.Account.ResourcesUnder(head, "") {
+			list = append(list, strings.TrimPrefix(arn, head))
 		}
 		slices.Sort(list)
 		from = query.Listed(slices.Compact(list))

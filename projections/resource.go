@@ -27,12 +27,13 @@ type Resource struct {
 func (a *Account) Resource(arn string) (*Resource, bool) { return a.resources.get(arn) }
 
 // ResourcesUnder yields what the account has registered whose ARN begins with
-// prefix and is, without it, after marker; by what follows the prefix.
+// prefix and is after marker, by ARN.
 func (a *Account) ResourcesUnder(prefix, marker string) iter.Seq2[string, *Resource] {
-	if prefix == "" {
-		return a.resources.after(marker)
+	return func(yield func(string, *Resource) bool) {
+		a.resources.m.Ascend(max(prefix, marker), func(arn string, r *Resource) bool {
+			return strings.HasPrefix(arn, prefix) && (arn == marker || yield(arn, r))
+		})
 	}
-	return a.resources.under(prefix, marker)
 }
 
 // Resources is how many resources the account has registered.
