@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // What a policy allows is a set of requests. These questions are about such
@@ -198,7 +199,8 @@ func (a *analysis) allows(s *set, which int) bool {
 }
 
 const (
-	maxSets  = 1 << 16 // of statements that apply together
+	maxSets  = 1 << 17 // of statements that apply together
+	maxSteps = 1 << 24 // from one of them to the next
 	maxTries = 1 << 10 // of requests whose answer depends on what may be so or not
 )
 
@@ -217,19 +219,24 @@ func (a *analysis) find(wanted func(*set) bool) ([]Access, error) {
 		all.add(i)
 	}
 	levels, steps := [][]set{{all}}, [][]step{nil}
+	room, walks := maxSets, maxSteps
 	for _, d := range a.dims {
 		var sets []set
 		var how []step
 		seen := map[set]bool{}
 		for from, s := range levels[len(levels)-1] {
+			if walks -= len(d.leaves); walks < 0 {
+				return nil, ErrTooComplex
+			}
 			for value, leaves := range d.leaves {
 				left := s.and(leaves)
 				if seen[left] || !left.meets(a.allow[0]) {
 					continue
 				}
-				if seen[left] = true; len(seen) > maxSets {
+				if room--; room < 0 {
 					return nil, ErrTooComplex
 				}
+				seen[left] = true
 				sets, how = append(sets, left), append(how, step{from, value})
 			}
 		}
@@ -372,8 +379,15 @@ func (a *analysis) either(in func(*statement) bool) {
 func distinct(patterns [][]token) (out [][]token) {
 	seen := map[string]bool{}
 	for _, p := range patterns {
-		if key := fmt.Sprint(p); !seen[key] {
-			seen[key] = true
+		var key []byte
+		for _, t := range p {
+			key = utf8.AppendRune(append(key, byte(t.kind)), t.r)
+			if t.colon {
+				key = append(key, 1)
+			}
+		}
+		if !seen[string(key)] {
+			seen[string(key)] = true
 			out = append(out, p)
 		}
 	}

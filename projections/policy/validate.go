@@ -78,7 +78,10 @@ type validator struct {
 	modern                bool
 	found                 []Finding
 	work                  sampler
+	pairs                 int // held against each other
 }
+
+const maxPairs = 4 << 20
 
 // place is a node and how to come there.
 type place struct {
@@ -419,17 +422,22 @@ func (v *validator) at(l Location) string {
 
 // redundant lists those of which everything is in another; of two that are the
 // same, the later.
+// What would take too long to find is not found.
 func (v *validator) redundant(in alphabet, patterns [][]token, list []place) (out []Location) {
-	wild := func(p []token) bool {
-		return slices.ContainsFunc(p, func(t token) bool { return t.kind == anyRunes || t.kind == oneRune })
+	wild := make([]bool, len(patterns))
+	for i, p := range patterns {
+		wild[i] = slices.ContainsFunc(p, func(t token) bool { return t.kind == anyRunes || t.kind == oneRune })
 	}
 	for i := range list {
+		if v.pairs += len(list); v.pairs > maxPairs {
+			return out
+		}
 		for j := range list {
 			if i == j || patterns[i] == nil || patterns[j] == nil {
 				continue
 			}
 			same := slices.Equal(patterns[i], patterns[j])
-			if same && j < i || !same && wild(patterns[j]) && v.inside(in, patterns[i], patterns[j]) && (j < i || !v.inside(in, patterns[j], patterns[i])) {
+			if same && j < i || !same && wild[j] && v.inside(in, patterns[i], patterns[j]) && (j < i || !v.inside(in, patterns[j], patterns[i])) {
 				out = append(out, list[i].location())
 				break
 			}
