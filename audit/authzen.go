@@ -330,7 +330,10 @@ func (t *turn) decide(d *desk, s *subject, out *Decision) {
 		s.who = new(principal(caller))
 	}
 	r := policy.Request{Principal: s.who, Action: out.Check.Action, Resource: g.resource, ResourceAccount: g.owner, Context: &d.context}
-	if r.ResourceAccount == "" {
+	switch {
+	case s.other: // or nobody may ask
+		r.ResourceAccount = t.ask.account.ID
+	case r.ResourceAccount == "":
 		r.ResourceAccount = caller.Account.ID
 	}
 	out.Fault = t.suppose(&d.context, r.Principal, caller, &r, g, q)

@@ -143,6 +143,14 @@ func TestAcrossAccounts(t *testing.T) {
 	if got := text(root, bob, "s3:PutObject"); got != want {
 		t.Errorf("bob at home: got %s\nwant %s", got, want)
 	}
+	// What somebody may do in her own account is not asked by way of another's resource.
+	person(t, g, "eve", `{"Version":"2012-10-17","Statement":[{"Sid":"Secret","Effect":"Allow","Action":"*","Resource":"*"}]}`)
+	const eve = "arn:aws:iam::" + home + ":user/eve"
+	for _, action := range []string{"keytrail:DeleteResource", "iam:CreateUser", "s3:DeleteObject"} {
+		if d := may(t, g, theirs, eve, action, b+"/k"); d.Allowed() || d.Fault != nil || d.Check.Layers != nil || d.Check.Statements != nil {
+			t.Errorf("%s on another's resource: %+v %v", action, d.Check, d.Fault)
+		}
+	}
 	// Who owns the resource is the only one who has a say, or tags, of it.
 	for what, in := range map[string]any{"PutResource": &commands.PutResourceInput{ResourceArn: b}, "PutResource below": &commands.PutResourceInput{ResourceArn: b + "/k"}} {
 		name, _, _ := strings.Cut(what, " ")
