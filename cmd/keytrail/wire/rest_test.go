@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/keytrail/keytrail/cmd/keytrail/sigv4"
+	"github.com/keytrail/keytrail/events/seal"
 )
 
 // Every operation of Access Analyzer, through the SDK's own client: it is known
@@ -68,6 +69,13 @@ func TestRESTRoundTrip(t *testing.T) {
 					} else {
 						c, err := ReadRequest(w, serverSide(r, body))
 						name, inner = c.Action(), err
+						signature, err2 := sigv4.Parse(serverSide(r, body), body, time.Now(), sigv4.Scope{Service: c.Service})
+						if err2 == nil {
+							err2 = signature.Check(seal.NewSecret("secret"))
+						}
+						if err2 != nil {
+							t.Errorf("%s: %s: %v", m.Name, r.URL.RequestURI(), err2)
+						}
 						WriteError(w, c.Service, "5d0c5c5a-0000-7000-8000-000000000000", err)
 					}
 					res := w.Result()
