@@ -49,8 +49,64 @@ var ErrTooComplex = errors.New("the policies have too many wildcards and conditi
 // Of resource policies, what a principal is allowed is what a statement that
 // names it says, whether it is named itself or by its account.
 func NewAccess(existing, changed *Policy) ([]Access, error) {
+	found, err := newAccess(existing, changed)
+	if !errors.Is(err, ErrUndecided) {
+		return found, err
+	}
+	// A variable stands for some text. If nothing is new even where it may be any
+	// that allows more, nothing is.
+	if more, err := newAccess(existing.widen(ExplicitDeny), changed.widen(Allow)); err == nil && len(more) == 0 {
+		return more, nil
+	}
+	return nil, err
+}
+
+func newAccess(existing, changed *Policy) ([]Access, error) {
 	a := newAnalysis(changed, existing)
 	return a.find(func(s *set) bool { return a.allows(s, 0) && !a.allows(s, 1) })
+}
+
+// widen is a copy whose statements of an effect apply to more: what they compare
+// with a variable, they compare with any text.
+func (p *Policy) widen(effect Effect) *Policy {
+	wide := *p
+	wide.statements = slices.Clone(p.statements)
+	any := func(t *template) {
+		var text []byte
+		for i := 0; i < len(t.text); i++ {
+			if t.text[i] == slot {
+				text = append(text, anyRun)
+				i += 2
+			} else {
+				text = append(text, t.text[i])
+			}
+		}
+		*t = templateOf(string(text), nil)
+	}
+	for i := range wide.statements {
+		s := &wide.statements[i]
+		if s.effect != effect {
+			continue
+		}
+		if !s.notResource && s.resourceHasVariables() {
+			s.resources = slices.Clone(s.resources)
+			for k := range s.resources {
+				any(&s.resources[k].tail)
+			}
+		}
+		s.conditions = slices.Clone(s.conditions)
+		for k := range s.conditions {
+			c := &s.conditions[k]
+			if c.negated || !c.hasVariables() || c.family != stringEquals && c.family != stringLike {
+				continue
+			}
+			c.family, c.text = stringLike, slices.Clone(c.text)
+			for n := range c.text {
+				any(&c.text[n])
+			}
+		}
+	}
+	return &wide
 }
 
 // Granted lists the statements of a policy that allow any of some actions on

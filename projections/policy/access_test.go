@@ -59,7 +59,12 @@ func TestNewAccess(t *testing.T) {
 		{"a smaller set", when(`"ForAllValues:StringEquals":{"aws:TagKeys":["a","b"]}`), when(`"ForAllValues:StringEquals":{"aws:TagKeys":"a"},"Null":{"aws:TagKeys":"false"}`), "[]"},
 		{"case", when(`"StringEqualsIgnoreCase":{"a:b":"xY"}`), when(`"StringEquals":{"a:b":["XY","xy"]}`), "[]"},
 		{"the same variable", get("arn:aws:s3:::b/${aws:username}/*"), get("arn:aws:s3:::b/${aws:username}/*"), "[]"},
-		{"a variable inside a pattern", get("arn:aws:s3:::b/*"), get("arn:aws:s3:::b/${aws:username}/*"), "?"},
+		{"a variable inside a pattern", get("arn:aws:s3:::b/*"), get("arn:aws:s3:::b/${aws:username}/*"), "[]"},
+		{"a variable outside of a pattern", get("arn:aws:s3:::b/*"), get("arn:aws:s3:::${aws:username}/*"), "?"},
+		{"a pattern inside a variable", get("arn:aws:s3:::b/${aws:username}/*"), get("arn:aws:s3:::b/x/*"), "[0]"},
+		{"a value with a variable", when(`"StringLike":{"s3:prefix":"home/*"}`), when(`"StringEquals":{"s3:prefix":"home/${aws:username}"}`), "[]"},
+		{"a denial of a variable", all + `,{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::b/${aws:username}"}`, get("arn:aws:s3:::c"), "[]"},
+		{"a denial that may meet", all + `,{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::b/${aws:username}"}`, get("arn:aws:s3:::b/*"), "?"},
 		{"less than a variable", all, get("arn:aws:s3:::b/${aws:username}/*"), "[]"},
 		{"a key compared in two ways", when(`"NumericEquals":{"a:b":"1"}`), when(`"StringEquals":{"a:b":"1"}`), "?"},
 	} {
@@ -84,14 +89,14 @@ func (g guess) action() string {
 }
 
 func (g guess) resource() string {
-	return g.pick("*", "arn:aws:s3:::a", "arn:aws:s3:::a*", "arn:aws:s3:::*b", "arn:aws:s3:::a?", "arn:*:s3:::a/*", "arn:aws:sqs:*:*:*", "arn:aws:sqs:e:1:a", "arn:aws:s3:::${aws:username}")
+	return g.pick("*", "arn:aws:s3:::a", "arn:aws:s3:::a*", "arn:aws:s3:::*b", "arn:aws:s3:::a?", "arn:*:s3:::a/*", "arn:aws:sqs:*:*:*", "arn:aws:sqs:e:1:a", "arn:aws:s3:::${aws:username}", "arn:aws:s3:::a${aws:username}")
 }
 
 func (g guess) condition() string {
 	op, key, value := "", "", ""
 	switch g.Intn(8) {
 	case 0, 1:
-		op, key, value = g.pick("StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringEqualsIfExists"), g.pick("k:s", "k:t"), g.pick("a", "b", "A", "a*", "?", "")
+		op, key, value = g.pick("StringEquals", "StringNotEquals", "StringLike", "StringNotLike", "StringEqualsIgnoreCase", "StringEqualsIfExists"), g.pick("k:s", "k:t"), g.pick("a", "b", "A", "a*", "?", "", "${aws:username}", "a${aws:username}")
 	case 2:
 		op, key, value = g.pick("ForAnyValue:", "ForAllValues:")+g.pick("StringEquals", "StringLike", "StringNotEquals"), "k:m", g.pick("a", "b", "a*")
 	case 3:
