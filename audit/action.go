@@ -101,7 +101,7 @@ func row[I, O any](service string, targets func(*ask, *I), request, response str
 
 // Actions is the table.
 func Actions() []Action {
-	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, journals, simulations, asking, searching)
+	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, journals, simulations, asking, searching, resources, analyses)
 }
 
 // ask collects what a request must be judged on.
@@ -129,7 +129,8 @@ type target struct {
 	owner    string // account; "": the caller's
 	tags     []events.Tag
 	keys     map[string]string
-	trust    *policy.Policies // of a role to be assumed: it must allow too
+	known    bool             // it is registered, and the tags are all that it has
+	side     *policy.Policies // the resource's: who may assume a role, what is registered; nil: it has none
 }
 
 // on adds a resource with the tags it carries now.

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,6 +109,7 @@ var (
 	faultAction     = fault(400, "The action must be service:Operation, without wildcards, or an operation of the resource's type.")
 	faultResource   = fault(404, "The resource must be an ARN, or have a type that is a service or service:kind in small letters.")
 	faultReserved   = fault(400, "A condition key is given twice, or is one that Keytrail knows better.")
+	faultKnown      = fault(400, faultReserved.Message)
 	faultValue      = fault(400, "A property must be a string, number, boolean, list of these, or an object of such.")
 )
 
@@ -135,6 +137,7 @@ type subject struct {
 	arn    string
 	caller *projections.Caller
 	fault  *Fault
+	other  bool              // of another account than the asker's
 	target int               // of the permission to ask about it; -1: none
 	who    *policy.Principal // once it was judged
 }
@@ -145,14 +148,15 @@ func (k *ask) about(in *EvaluateInput) {
 	known := map[[2]string]int{}
 	k.subjects = make([]*subject, len(in.Questions))
 	for i := range in.Questions {
-		e := &in.Questions[i].Subject
-		name := [2]string{e.Type, e.ID}
-		if at, ok := known[name]; ok && e.Token == in.Questions[at].Subject.Token {
-			k.subjects[i] = k.subjects[at]
-			continue
+		q := &in.Questions[i]
+		name := [2]string{q.Subject.Type, q.Subject.ID}
+		if at, ok := known[name]; ok && q.Subject.Token == in.Questions[at].Subject.Token {
+			if k.subjects[i] = k.subjects[at]; !k.subjects[i].other || k.mine(&q.Resource) {
+				continue
+			}
 		}
 		known[name] = i
-		k.subjects[i] = k.subject(e)
+		k.subjects[i] = k.subject(&q.Subject, &q.Resource)
 	}
 	if len(k.targets) == 0 {
 		k.any()
@@ -162,21 +166,23 @@ func (k *ask) about(in *EvaluateInput) {
 	}
 }
 
-// subject finds a subject and adds the permission to ask about it.
-func (k *ask) subject(e *Entity) *subject {
+// subject finds a subject and adds the permission to ask about it. Whether
+// somebody of another account may do something on what is registered in the
+// asker's account is the asker's account's to permit; what else she may do, is
+// not, so it is refused. on is nil where no resource is named.
+func (k *ask) subject(e, on *Entity) *subject {
 	s := k.find(e)
 	if s.target = -1; s.arn != "" {
 		s.target = len(k.targets)
 		t := k.on(s.arn, "", nil)
-		if part := strings.SplitN(s.arn, ":", 6); part[4] != k.account.ID {
-			t.owner = part[4]
+		if s.other && (on == nil || !k.mine(on)) {
+			t.owner = strings.SplitN(s.arn, ":", 6)[4]
 		}
 	}
 	return s
 }
 
-// find looks for a subject in the asker's account. One of another account has
-// its ARN and nothing else: nobody can be permitted to ask about it.
+// find looks for a subject by name in the asker's account, by ARN in any.
 func (k *ask) find(e *Entity) *subject {
 	a, kind, name := k.account, e.Type, e.ID
 	if kind == "" || name == "" {
@@ -187,16 +193,19 @@ func (k *ask) find(e *Entity) *subject {
 		if len(part) != 6 || !isAccount(part[4]) {
 			return &subject{fault: faultSubject}
 		}
-		s := &subject{arn: name, fault: faultSubject}
+		s := &subject{arn: name, fault: faultSubject, other: part[4] != a.ID}
 		in := part[2] + ":" + part[5]
+		if s.other {
+			a, _ = k.world.Account(part[4])
+		}
 		switch {
-		case part[1] != "aws" || part[3] != "" || part[4] != a.ID:
+		case part[1] != "aws" || part[3] != "" || a == nil:
 		case kind == "root" && in == "iam:root":
 			s.is(&projections.Caller{Type: projections.Root, Account: a, ARN: name, UserID: a.ID})
 		case kind == "user" && strings.HasPrefix(in, "iam:user/"):
-			s.user(k, in[strings.LastIndexByte(in, '/')+1:], true)
+			s.user(a, in[strings.LastIndexByte(in, '/')+1:], true)
 		case kind == "role" && strings.HasPrefix(in, "iam:role/"):
-			s.role(k, in[strings.LastIndexByte(in, '/')+1:], true)
+			s.role(a, in[strings.LastIndexByte(in, '/')+1:], true)
 		case kind == "session" && strings.HasPrefix(in, "sts:assumed-role/"):
 			s.session(k, e)
 		}
@@ -211,10 +220,10 @@ func (k *ask) find(e *Entity) *subject {
 		}
 	case "user":
 		s.arn = a.ARN("user", "/", name)
-		s.user(k, name, false)
+		s.user(a, name, false)
 	case "role":
 		s.arn = a.ARN("role", "/", name)
-		s.role(k, name, false)
+		s.role(a, name, false)
 	case "session": // role/session
 		s.arn = "arn:aws:sts::" + a.ID + ":assumed-role/" + name
 		s.session(k, e)
@@ -227,17 +236,17 @@ func (k *ask) find(e *Entity) *subject {
 func (s *subject) is(c *projections.Caller) { s.caller, s.arn, s.fault = c, c.ARN, nil }
 
 // user and role take the entity of a name; an ARN that was given must be its own.
-func (s *subject) user(k *ask, name string, given bool) {
-	if u, ok := k.account.User(name); ok && (!given || s.arn == u.ARN(k.account)) {
-		s.is(&projections.Caller{Type: projections.IAMUser, Account: k.account, ARN: u.ARN(k.account), UserID: u.ID, User: u})
+func (s *subject) user(a *projections.Account, name string, given bool) {
+	if u, ok := a.User(name); ok && (!given || s.arn == u.ARN(a)) {
+		s.is(&projections.Caller{Type: projections.IAMUser, Account: a, ARN: u.ARN(a), UserID: u.ID, User: u})
 	}
 }
 
 // A role is asked about as a session of it that was given no policies or tags
 // of its own; which one is not known, so there is no aws:userid.
-func (s *subject) role(k *ask, name string, given bool) {
-	if r, ok := k.account.Role(name); ok && (!given || s.arn == r.ARN(k.account)) {
-		s.is(&projections.Caller{Type: projections.AssumedRole, Account: k.account, ARN: r.ARN(k.account), Role: r})
+func (s *subject) role(a *projections.Account, name string, given bool) {
+	if r, ok := a.Role(name); ok && (!given || s.arn == r.ARN(a)) {
+		s.is(&projections.Caller{Type: projections.AssumedRole, Account: a, ARN: r.ARN(a), Role: r})
 	}
 }
 
@@ -303,32 +312,72 @@ func (t *turn) decide(d *desk, s *subject, out *Decision) {
 	if out.Fault = q.fault; out.Fault == nil {
 		out.Fault = s.fault
 	}
+	// Whether there is such a subject in another account is not for the asker:
+	// nobody may do anything, and so is answered who may do nothing.
+	caller := s.caller
+	if s.other && out.Fault == faultSubject {
+		caller, out.Fault = &projections.Caller{Account: &projections.Account{ID: strings.SplitN(s.arn, ":", 6)[4]}, ARN: s.arn}, nil
+	}
 	if out.Fault == nil {
 		out.Fault = t.names(q, &out.Check)
 	}
 	if out.Fault != nil {
 		return
 	}
-	k := ask{world: t.ask.world, account: s.caller.Account, caller: s.caller, region: t.ask.region}
+	k := ask{world: t.ask.world, account: caller.Account, caller: caller, region: t.ask.region}
 	g := k.thing(out.Check.Action, out.Check.Resource)
 	if s.who == nil {
-		s.who = new(principal(s.caller))
+		s.who = new(principal(caller))
 	}
 	r := policy.Request{Principal: s.who, Action: out.Check.Action, Resource: g.resource, ResourceAccount: g.owner, Context: &d.context}
-	if r.ResourceAccount == "" {
-		r.ResourceAccount = s.caller.Account.ID
+	switch {
+	case s.other: // or nobody may ask
+		r.ResourceAccount = t.ask.account.ID
+	case r.ResourceAccount == "":
+		r.ResourceAccount = caller.Account.ID
 	}
-	if out.Fault = t.suppose(&d.context, r.Principal, s.caller, &r, g, q); out.Fault != nil {
+	out.Fault = t.suppose(&d.context, r.Principal, caller, &r, g, q)
+	if out.Fault == faultKnown && r.ResourceAccount != t.ask.account.ID {
+		out.Fault = nil // that another account has registered this very resource is not for the asker
 		return
 	}
-	own := k.world.Compiled(s.caller)
-	if g.trust != nil {
-		own.EvaluateOn(&r, g.trust, &d.verdict)
+	if out.Fault != nil || s.caller == nil {
+		return
+	}
+	own := k.world.Compiled(caller)
+	if g.side != nil {
+		own.EvaluateOn(&r, g.side, &d.verdict)
 	} else {
 		own.Evaluate(&r, &d.verdict)
 	}
+	between := r.ResourceAccount != caller.Account.ID
+	if between {
+		t.veil(&d.verdict, caller.Account.ID, r.ResourceAccount)
+	}
 	out.Check = check(&r, &d.verdict)
-	out.Check.Principal = s.arn
+	if out.Check.Principal = s.arn; between {
+		out.Check.Layers = nil
+	}
+}
+
+// veil leaves of a verdict between two accounts what the asker may know: yes or
+// no, and of a yes the statements of the asker's own account. What else matched,
+// or came near, would tell of the other account's policies, tags and names.
+func (t *turn) veil(v *policy.Verdict, subject, owner string) {
+	v.Near = v.Near[:0]
+	if !v.Allowed() {
+		v.Effect, v.Matched = policy.ImplicitDeny, v.Matched[:0]
+		return
+	}
+	v.Matched = slices.DeleteFunc(v.Matched, func(m policy.Match) bool {
+		switch m.Layer {
+		case policy.LayerResource:
+			return owner != t.ask.account.ID
+		case policy.LayerIdentity, policy.LayerBoundary, policy.LayerSession:
+			return subject != t.ask.account.ID
+		}
+		return true
+	})
 }
 
 // names makes the action and the ARN that a question means.
@@ -429,8 +478,10 @@ func (k *ask) thing(action, arn string) *target {
 		}
 	case part[2] == "iam":
 		k.entity(&arn)
+	case strings.HasPrefix(strings.ToLower(action), "keytrail:"):
+		return k.register(arn)
 	default:
-		k.on(arn, "", nil)
+		return k.resource(arn)
 	}
 	t := &k.targets[0]
 	if len(part) == 6 && isAccount(part[4]) {
@@ -481,12 +532,14 @@ func (t *turn) suppose(c *policy.Context, who *policy.Principal, caller *project
 	}
 	for _, tag := range g.tags {
 		c.Set("aws:ResourceTag/"+tag.Key, tag.Value)
-		c.Set("iam:ResourceTag/"+tag.Key, tag.Value)
+		if !g.known {
+			c.Set("iam:ResourceTag/"+tag.Key, tag.Value)
+		}
 	}
 	for k, v := range g.keys {
 		c.Set(k, v)
 	}
-	ours := strings.HasPrefix(r.Resource, "arn:aws:iam:") // whose tags are known
+	ours := g.known || strings.HasPrefix(r.Resource, "arn:aws:iam:") // whose tags are known
 	for _, part := range [...]struct {
 		of   string
 		list []Property
@@ -498,8 +551,11 @@ func (t *turn) suppose(c *policy.Context, who *policy.Principal, caller *project
 				name = part.of + name
 			}
 			low := strings.ToLower(name)
-			if reserved[low] || strings.HasPrefix(low, "aws:principaltag/") || ours && strings.Contains(low, ":resourcetag/") {
+			if reserved[low] || strings.HasPrefix(low, "aws:principaltag/") {
 				return faultReserved
+			}
+			if ours && strings.Contains(low, ":resourcetag/") {
+				return faultKnown
 			}
 			if _, twice := c.Get(name); twice {
 				return faultReserved

@@ -116,12 +116,12 @@ var searching = []Action{
 		}
 		k.on(k.account.ARN(in.Subject.Type, "/", "*"), "", nil) // all of them
 	}),
-	asks((*turn).searchResource, func(k *ask, in *SearchResourceInput) { k.whom(&in.Subject) }),
-	asks((*turn).searchAction, func(k *ask, in *SearchActionInput) { k.whom(&in.Subject) }),
+	asks((*turn).searchResource, func(k *ask, in *SearchResourceInput) { k.whom(&in.Subject, nil) }),
+	asks((*turn).searchAction, func(k *ask, in *SearchActionInput) { k.whom(&in.Subject, &in.Resource) }),
 }
 
-func (k *ask) whom(e *Entity) {
-	k.subjects = []*subject{k.subject(e)}
+func (k *ask) whom(e, on *Entity) {
+	k.subjects = []*subject{k.subject(e, on)}
 	if len(k.targets) == 0 {
 		k.any()
 	}
@@ -164,8 +164,14 @@ func (t *turn) searchResource(in *SearchResourceInput) (*SearchOutput, error) {
 	}
 	from := t.view.Entities(kind)
 	if service != "iam" {
+		head = head[:len(head)-1]
 		_, resources := t.view.Named(s.caller)
-		from = query.Listed(query.Below(resources, head[:len(head)-1]))
+		list := query.Below(resources, head)
+		for arn := range t.view.Account.ResourcesUnder(head, "") {
+			list = append(list, strings.TrimPrefix(arn, head))
+		}
+		slices.Sort(list)
+		from = query.Listed(slices.Compact(list))
 	}
 	return out, t.search(out, "resource", from, func(q *Question, id string) { q.Resource.ID = id })
 }

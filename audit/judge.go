@@ -58,8 +58,8 @@ func (t *turn) judge(w *projections.World) {
 			r.ResourceAccount = a.ID
 		}
 		t.fill(&d.context, &who, &r, g)
-		if g.trust != nil {
-			own.EvaluateOn(&r, g.trust, &d.verdict)
+		if g.side != nil {
+			own.EvaluateOn(&r, g.side, &d.verdict)
 		} else {
 			own.Evaluate(&r, &d.verdict)
 		}
@@ -142,7 +142,9 @@ func (t *turn) fill(c *policy.Context, who *policy.Principal, r *policy.Request,
 	}
 	for _, tag := range g.tags {
 		c.Set("aws:ResourceTag/"+tag.Key, tag.Value)
-		c.Set("iam:ResourceTag/"+tag.Key, tag.Value)
+		if !g.known {
+			c.Set("iam:ResourceTag/"+tag.Key, tag.Value)
+		}
 	}
 	if len(t.ask.tags) > 0 {
 		keys := make([]string, len(t.ask.tags))

@@ -18,7 +18,7 @@ import (
 // is the same as for one that does not trust the caller.
 func (k *ask) assume(arn string) {
 	t := k.on(arn, "AWS::IAM::Role", nil)
-	t.trust = &policy.Policies{Trust: true}
+	t.side = &policy.Policies{Trust: true}
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 {
 		return
@@ -29,7 +29,7 @@ func (k *ask) assume(arn string) {
 		return
 	}
 	if r, ok := a.Role(arn[strings.LastIndexByte(arn, '/')+1:]); ok && r.ARN(a) == arn {
-		t.tags, t.trust = r.Tags, k.world.TrustPolicy(a, r)
+		t.tags, t.side = r.Tags, k.world.TrustPolicy(a, r)
 		// What a chain of sessions carries on goes before the role's own tags.
 		if s := k.caller.Session; s != nil {
 			t.tags = slices.Clone(t.tags)

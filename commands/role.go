@@ -129,7 +129,17 @@ func (tx *Tx) trust(document string) (t events.Trust, err error) {
 	if quota := tx.quotas().TrustSize; policy.Size(document) > quota {
 		return t, answer.LimitExceeded("Cannot exceed quota for ACLSizePerRole: %d", quota)
 	}
-	t = events.Trust{Document: document}
+	b, err := tx.bind(document, p)
+	if err != nil {
+		return t, err
+	}
+	return *b, nil
+}
+
+// bind finds out whom a document means. The principals of a resource-based
+// policy are no providers: the parser refuses those.
+func (tx *Tx) bind(document string, p *policy.Policy) (*events.Trust, error) {
+	t := &events.Trust{Document: document}
 	for _, ref := range p.Principals() {
 		id, ok := "", true
 		switch {
@@ -137,11 +147,13 @@ func (tx *Tx) trust(document string) (t events.Trust, err error) {
 			ok = isService(ref.Value)
 		case ref.Type == "Federated":
 			ok = publicProviders[ref.Value] // those of an account cannot be made yet
+		case ref.Type == "CanonicalUser":
+			ok = false
 		case ref.Value != "*":
 			id, ok = tx.World.Principal(ref.Value)
 		}
 		if !ok {
-			return t, answer.Malformed(policy.InvalidPrincipal(ref))
+			return nil, answer.Malformed(policy.InvalidPrincipal(ref))
 		}
 		if id != "" {
 			if t.Bound == nil {

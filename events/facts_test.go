@@ -56,6 +56,16 @@ var samples = []Event{
 	InstanceProfileDeleted{ID: "AIPAQEAAAAAAAAAAAAAA1"},
 	RoleAddedToInstanceProfile{Profile: "AIPAQEAAAAAAAAAAAAAA1", Role: "AROAQEAAAAAAAAAAAAAA1"},
 	RoleRemovedFromInstanceProfile{Profile: "AIPAQEAAAAAAAAAAAAAA1", Role: "AROAQEAAAAAAAAAAAAAA1"},
+	ResourcePut{
+		ARN: "arn:aws:s3:::b", Tags: []Tag{{"k", "v"}},
+		Policy: &Trust{
+			Document: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/ana"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}`,
+			Bound:    map[string]string{"arn:aws:iam::111122223333:user/ana": "AIDAQEAAAAAAAAAAAAAA1"},
+		},
+	},
+	ResourceTagged{ARN: "arn:aws:s3:::b", Tags: []Tag{{"b", "2"}, {"A", "1"}}},
+	ResourceUntagged{ARN: "arn:aws:s3:::b", Keys: []string{"b"}},
+	ResourceDeleted{ARN: "arn:aws:s3:::b"},
 }
 
 // The bytes of every fact ever written are read for ever, and mean what they

@@ -23,6 +23,8 @@ type Account struct {
 	policies roster[*Policy]
 	profiles roster[*InstanceProfile]
 
+	resources table[*Resource] // of other services, by ARN
+
 	// Indexes, all of them computed from the entities above.
 	members  table[struct{}] // group id / folded user name
 	holding  table[struct{}] // role id / folded instance profile name
@@ -74,7 +76,7 @@ func (w *World) change(id string) *Account {
 	}
 	c := *a
 	c.users, c.groups, c.roles = a.users.copy(), a.groups.copy(), a.roles.copy()
-	c.policies, c.profiles = a.policies.copy(), a.profiles.copy()
+	c.policies, c.profiles, c.resources = a.policies.copy(), a.profiles.copy(), a.resources.copy()
 	c.members, c.holding = a.members.copy(), a.holding.copy()
 	c.attached, c.bounded, c.uses = a.attached.copy(), a.bounded.copy(), a.uses.copy()
 	c.age = w.age

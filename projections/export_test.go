@@ -30,6 +30,9 @@ func (w *World) Indexes() (out []string) {
 	for alias, id := range w.aliases.after("") {
 		out = append(out, fmt.Sprint(id, " alias ", alias))
 	}
+	for arn, id := range w.owners.after("") {
+		out = append(out, fmt.Sprint(id, " owns ", arn))
+	}
 	slices.Sort(out)
 	return out
 }

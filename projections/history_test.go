@@ -102,6 +102,10 @@ func trusting(arn string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + arn + `"},"Action":"sts:AssumeRole"}]}`
 }
 
+func granting(who string) string {
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + home + `:` + who + `"},"Action":"s3:GetObject","Resource":"*"}]}`
+}
+
 func policyARN(name string) *string { return new("arn:aws:iam::" + home + ":policy/" + name) }
 
 // step gives one random command. There are few names, some of them the same
@@ -127,6 +131,9 @@ func (h *history) step(t *rapid.T) {
 	}
 	keys := func() []string { return []string{*pick("key", "k", "K", "l")} }
 	version := func() *string { return pick("version", "v1", "v2", "v3") }
+	resource := func() *string {
+		return pick("resource", "arn:aws:s3:::b", "arn:aws:s3:::b/x", "arn:aws:s3:::c", "arn:aws:sqs:us-east-1:"+home+":q")
+	}
 	key := func(user string) *string {
 		if u, ok := h.account().User(user); ok && len(u.Keys) > 0 {
 			return &u.Keys[rapid.IntRange(0, len(u.Keys)-1).Draw(t, "key")]
@@ -272,6 +279,21 @@ func (h *history) step(t *rapid.T) {
 		},
 		func() error {
 			return try(h, (*tx).DeleteAccountAlias, &iam.DeleteAccountAliasInput{AccountAlias: pick("alias", "acme", "acme-2")})
+		},
+		func() error {
+			return try(h, (*tx).PutResource, &commands.PutResourceInput{ResourceArn: *resource(), Policy: pick("policy", "", granting("user/a"), granting("root")), Tags: tags()})
+		},
+		func() error {
+			return try(h, (*tx).PutResource, &commands.PutResourceInput{ResourceArn: *resource()})
+		},
+		func() error {
+			return try(h, (*tx).TagResource, &commands.TagResourceInput{ResourceArn: *resource(), Tags: tags()})
+		},
+		func() error {
+			return try(h, (*tx).UntagResource, &commands.UntagResourceInput{ResourceArn: *resource(), TagKeys: keys()})
+		},
+		func() error {
+			return try(h, (*tx).DeleteResource, &commands.DeleteResourceInput{ResourceArn: *resource()})
 		},
 	}
 	err := all[rapid.IntRange(0, len(all)-1).Draw(t, "command")]()
@@ -492,8 +514,11 @@ func TestEverythingCanBeDeleted(t *testing.T) {
 		if frozen.Alias != "" {
 			must(try(h, (*tx).DeleteAccountAlias, &iam.DeleteAccountAliasInput{AccountAlias: &frozen.Alias}))
 		}
+		for arn := range frozen.ResourcesUnder("", "") {
+			must(try(h, (*tx).DeleteResource, &commands.DeleteResourceInput{ResourceArn: arn}))
+		}
 		left := a()
-		if n := left.Users() + left.Groups() + left.Roles() + left.Policies() + left.InstanceProfiles() + h.world.Keys(); n != 0 {
+		if n := left.Users() + left.Groups() + left.Roles() + left.Policies() + left.InstanceProfiles() + left.Resources() + h.world.Keys(); n != 0 {
 			t.Errorf("%d entities are left", n)
 		}
 		if left := h.world.Indexes(); len(left) > 0 {

@@ -29,13 +29,14 @@ import (
 // Whoever adds a member to an entity adds it here, and makes snapshotVersion
 // another; TestPackHasEveryMember insists.
 const (
-	packAccount = 'a'
-	packPolicy  = 'p'
-	packGroup   = 'g'
-	packUser    = 'u'
-	packRole    = 'r'
-	packProfile = 'i'
-	packKey     = 'k'
+	packAccount  = 'a'
+	packPolicy   = 'p'
+	packGroup    = 'g'
+	packUser     = 'u'
+	packRole     = 'r'
+	packProfile  = 'i'
+	packResource = 's'
+	packKey      = 'k'
 
 	frameSize = 1 << 18  // a frame ends with the entry that fills it
 	frameMost = 64 << 20 // no frame is larger; an entry is not by far
@@ -81,6 +82,10 @@ func (w *World) Pack(out io.Writer) error {
 			p.entry(packProfile)
 			p.entity(&e.Entity)
 			p.str(e.Role)
+		}
+		for _, e := range a.resources.after("") {
+			p.entry(packResource)
+			p.resource(e)
 		}
 	}
 	for _, k := range w.keys.after("") {
@@ -176,8 +181,12 @@ func (p *packer) entity(e *Entity) {
 	p.str(e.Name)
 	p.ref(e.Path)
 	p.time(e.Created)
-	p.uint(uint64(len(e.Tags)))
-	for _, t := range e.Tags {
+	p.tags(e.Tags)
+}
+
+func (p *packer) tags(tags []events.Tag) {
+	p.uint(uint64(len(tags)))
+	for _, t := range tags {
 		p.ref(t.Key)
 		p.ref(t.Value)
 	}
@@ -194,14 +203,30 @@ func (p *packer) identity(i *Identity) {
 	p.ref(i.Boundary)
 }
 
+func (p *packer) bound(ids map[string]string) {
+	p.uint(uint64(len(ids)))
+	for _, arn := range slices.Sorted(maps.Keys(ids)) {
+		p.str(arn)
+		p.str(ids[arn])
+	}
+}
+
+func (p *packer) resource(r *Resource) {
+	p.str(r.ARN)
+	p.time(r.Created)
+	p.time(r.Updated)
+	p.tags(r.Tags)
+	p.bool(r.Policy != nil)
+	if r.Policy != nil {
+		p.doc(r.Policy)
+	}
+	p.bound(r.Bound)
+}
+
 func (p *packer) role(r *Role) {
 	p.identity(&r.Identity)
 	p.doc(r.Trust)
-	p.uint(uint64(len(r.Bound)))
-	for _, arn := range slices.Sorted(maps.Keys(r.Bound)) {
-		p.str(arn)
-		p.str(r.Bound[arn])
-	}
+	p.bound(r.Bound)
 	p.str(r.Description)
 	p.int(r.MaxSession)
 }
@@ -254,6 +279,13 @@ func Unpack(packed []byte) (*World, error) {
 	for _, one := range read {
 		if a, err = w.enter(a, <-one); err != nil {
 			return nil, fmt.Errorf("%w: %w", errPack, err)
+		}
+	}
+	for id, a := range w.accounts.after("") {
+		for arn := range a.resources.after("") {
+			if accountOf(arn) == "" {
+				w.owners.set(arn, id)
+			}
 		}
 	}
 	return w, nil
@@ -353,6 +385,9 @@ func unpackFrame(text string) (f unpacked) {
 		case packProfile:
 			p := &InstanceProfile{Entity: u.entity(), Role: u.str()}
 			enter(func(a *Account) { a.addInstanceProfile(p) })
+		case packResource:
+			r := u.resource()
+			enter(func(a *Account) { a.resources.add(r.ARN, r) })
 		case packKey:
 			f.keys = append(f.keys, &AccessKey{ID: u.str(), Account: u.ref(), UserID: u.str(), Secret: u.str(), Active: u.bool(), Created: u.time()})
 		default:
@@ -467,14 +502,37 @@ func (u *unpacker) time() time.Time {
 }
 
 func (u *unpacker) entity() Entity {
-	e := Entity{ID: u.str(), Name: u.str(), Path: u.ref(), Created: u.time()}
+	return Entity{ID: u.str(), Name: u.str(), Path: u.ref(), Created: u.time(), Tags: u.tags()}
+}
+
+func (u *unpacker) tags() (tags []events.Tag) {
 	if n := u.count(); n > 0 {
-		e.Tags = make([]events.Tag, n)
-		for i := range e.Tags {
-			e.Tags[i] = events.Tag{Key: u.ref(), Value: u.ref()}
+		tags = make([]events.Tag, n)
+		for i := range tags {
+			tags[i] = events.Tag{Key: u.ref(), Value: u.ref()}
 		}
 	}
-	return e
+	return tags
+}
+
+func (u *unpacker) bound() (ids map[string]string) {
+	if n := u.count(); n > 0 {
+		ids = make(map[string]string, n)
+		for range n {
+			arn := u.str()
+			ids[arn] = u.str()
+		}
+	}
+	return ids
+}
+
+func (u *unpacker) resource() *Resource {
+	r := &Resource{ARN: u.str(), Created: u.time(), Updated: u.time(), Tags: u.tags()}
+	if u.bool() {
+		r.Policy = u.doc()
+	}
+	r.Bound = u.bound()
+	return r
 }
 
 func (u *unpacker) identity() Identity {
@@ -490,14 +548,7 @@ func (u *unpacker) identity() Identity {
 }
 
 func (u *unpacker) role() *Role {
-	r := &Role{Identity: u.identity(), Trust: u.doc()}
-	if n := u.count(); n > 0 {
-		r.Bound = make(map[string]string, n)
-		for range n {
-			arn := u.str()
-			r.Bound[arn] = u.str()
-		}
-	}
+	r := &Role{Identity: u.identity(), Trust: u.doc(), Bound: u.bound()}
 	r.Description, r.MaxSession = u.str(), u.int()
 	return r
 }

@@ -27,6 +27,9 @@ func everything(accounts, users int) *World {
 		}
 		a.addRole(set(&Role{}, &n))
 		a.addInstanceProfile(set(&InstanceProfile{}, &n))
+		r := set(&Resource{}, &n)
+		a.resources.set(r.ARN, r)
+		w.owners.set(r.ARN, a.ID) // it names no account
 		k := set(&AccessKey{}, &n)
 		w.keys.add(k.ID, k)
 	}

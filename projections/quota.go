@@ -14,6 +14,10 @@ type Quotas struct {
 	PolicySize                                      int
 	UserInlineSize, GroupInlineSize, RoleInlineSize int // all inline policies of one identity
 	TrustSize                                       int
+
+	// Ours, not AWS's: of resources of other services.
+	Resources          int
+	ResourcePolicySize int // as of a bucket policy, in bytes
 }
 
 var defaults = Quotas{
@@ -21,6 +25,7 @@ var defaults = Quotas{
 	GroupsPerUser: 10, PoliciesPerUser: 10, PoliciesPerGroup: 10, PoliciesPerRole: 10,
 	VersionsPerPolicy: 5, AccessKeysPerUser: 2, Tags: 50,
 	PolicySize: 6144, UserInlineSize: 2048, GroupInlineSize: 5120, RoleInlineSize: 10240, TrustSize: 2048,
+	Resources: 10_000, ResourcePolicySize: 20 << 10,
 }
 
 // Quotas are the account's limits: the same for all, until they can be raised.

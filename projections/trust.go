@@ -10,17 +10,20 @@ import (
 // gone, by its unique id (IAM User Guide, "IAM role principals").
 
 // TrustText is the trust policy of r as it is shown now.
-func (w *World) TrustText(r *Role) string {
+func (w *World) TrustText(r *Role) string { return w.boundText(r.Trust, r.Bound) }
+
+// boundText is a document whose ARNs are bound, as it is shown now.
+func (w *World) boundText(d *Document, bound map[string]string) string {
 	shown := map[string]string{}
-	for arn, id := range r.Bound {
+	for arn, id := range bound {
 		if now := w.shownAs(arn, id); now != arn {
 			shown[arn] = now
 		}
 	}
 	if len(shown) == 0 {
-		return r.Trust.Text
+		return d.Text
 	}
-	return replacePrincipals(r.Trust.Text, shown)
+	return replacePrincipals(d.Text, shown)
 }
 
 // shownAs is what a bound principal is shown as.

@@ -21,6 +21,7 @@ type World struct {
 	accounts table[*Account]
 	keys     table[*AccessKey] // every long-term key, by id
 	aliases  table[string]     // account alias to account id
+	owners   table[string]     // registered ARN without an account to the account that registered it
 
 	age    uint64            // see Account.age
 	shared map[string]string // one copy of strings that many entities have
@@ -29,7 +30,7 @@ type World struct {
 // Freeze returns a copy in constant time. Applying to either leaves the other
 // as it is. It needs the same exclusion as Apply; the copy needs none.
 func (w *World) Freeze() *World {
-	c := &World{Seq: w.Seq, accounts: w.accounts.copy(), keys: w.keys.copy(), aliases: w.aliases.copy(), age: newVersion()}
+	c := &World{Seq: w.Seq, accounts: w.accounts.copy(), keys: w.keys.copy(), aliases: w.aliases.copy(), owners: w.owners.copy(), age: newVersion()}
 	w.age = newVersion()
 	return c
 }
@@ -133,6 +134,15 @@ func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 		a.editInstanceProfile(f.Profile, func(p *InstanceProfile) { p.Role = f.Role })
 	case events.RoleRemovedFromInstanceProfile:
 		a.editInstanceProfile(f.Profile, func(p *InstanceProfile) { p.Role = "" })
+
+	case events.ResourcePut:
+		w.putResource(a, u, f)
+	case events.ResourceTagged:
+		a.tagResource(u, f.ARN, func(tags []events.Tag) []events.Tag { return MergeTags(tags, w.shareTags(f.Tags)) })
+	case events.ResourceUntagged:
+		a.tagResource(u, f.ARN, func(tags []events.Tag) []events.Tag { return WithoutTags(tags, f.Keys) })
+	case events.ResourceDeleted:
+		w.deleteResource(a, f.ARN)
 	}
 }
 

@@ -60,7 +60,7 @@ func root() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return failure{exitUsage, err} })
-	c.AddCommand(serverCommand(), accountCommand(), auditCommand(), replayCommand(), verifyCommand(), policyCommand())
+	c.AddCommand(serverCommand(), accountCommand(), auditCommand(), replayCommand(), verifyCommand(), policyCommand(), resourceCommand())
 	for _, sub := range c.Commands() {
 		usage(sub)
 	}

@@ -72,7 +72,7 @@ func headers(r *http.Request) (n int) {
 	return n
 }
 
-// api serves one request of IAM, STS, CloudTrail, Organizations or our own service.
+// api serves one request of IAM, STS, CloudTrail, Organizations, Access Analyzer or our own service.
 func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().UTC()
 	id := uuid.NewString()

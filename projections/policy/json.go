@@ -34,7 +34,12 @@ type node struct {
 	text  string
 	items []node   // of a list, or values of an object
 	keys  []string // of an object
+	spots []spot   // where the keys stand
+	spot           // where it stands itself
 }
+
+// spot is a part of the document, in bytes.
+type spot struct{ from, to int }
 
 // syntaxError says that a document is not the JSON we accept. Repeated is the
 // key that came twice, if that was it.
@@ -55,10 +60,14 @@ type decoder struct {
 // decode reads one JSON object and nothing else. Its work is bounded by the
 // size limit: every byte is looked at a constant number of times.
 func decode(document string) (node, error) {
-	if len(document) > 2*maxDocument { // two bytes for a character up to U+00FF
+	d := &decoder{text: document}
+	return d.document()
+}
+
+func (d *decoder) document() (node, error) {
+	if len(d.text) > 2*maxDocument { // two bytes for a character up to U+00FF
 		return node{}, &syntaxError{}
 	}
-	d := &decoder{text: document}
 	d.space()
 	if d.peek() != '{' {
 		return node{}, &syntaxError{}
@@ -68,7 +77,7 @@ func decode(document string) (node, error) {
 		return node{}, err
 	}
 	d.space()
-	if d.at != len(d.text) || utf8.RuneCountInString(document) > maxDocument {
+	if d.at != len(d.text) || utf8.RuneCountInString(d.text) > maxDocument {
 		return node{}, &syntaxError{}
 	}
 	return n, nil
@@ -94,6 +103,13 @@ func (d *decoder) peek() byte {
 }
 
 func (d *decoder) value(depth int) (node, error) {
+	from := d.at
+	n, err := d.any(depth)
+	n.spot = spot{from, d.at}
+	return n, err
+}
+
+func (d *decoder) any(depth int) (node, error) {
 	if depth > maxDepth {
 		return node{}, &syntaxError{}
 	}
@@ -133,10 +149,12 @@ func (d *decoder) object(depth int) (node, error) {
 		if d.peek() != '"' || len(n.items) == maxItems {
 			return n, &syntaxError{}
 		}
+		from := d.at
 		key, err := d.string()
 		if err != nil {
 			return n, err
 		}
+		n.spots = append(n.spots, spot{from, d.at})
 		if len(n.keys) == 8 { // few keys are compared, many are looked up
 			seen = make(map[string]bool)
 			for _, k := range n.keys {

@@ -226,7 +226,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 			continue // made above, with their answers known; the journal is read below
 		}
 		for _, c := range everybody {
-			if _, isJSON := harness.Targets[a.Service]; isJSON {
+			if harness.IsJSON(a.Service) {
 				l.call(c, a.Service, a.Name, nil)
 				l.call(c, a.Service, a.Name, map[string]any{"Password": given.Get("Password"), "SecretAccessKey": given.Get("SecretAccessKey")})
 				continue

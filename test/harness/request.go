@@ -76,11 +76,34 @@ var Targets = map[string]string{
 	"keytrail":   "Keytrail_20261101.",
 }
 
+// Paths of the services that speak REST-JSON, by operation; each is a POST.
+var Paths = map[string]map[string]string{
+	"access-analyzer": {
+		"ValidatePolicy": "/policy/validation", "CheckNoNewAccess": "/policy/check-no-new-access",
+		"CheckAccessNotGranted": "/policy/check-access-not-granted", "CheckNoPublicAccess": "/policy/check-no-public-access",
+		"ListAnalyzers": "/analyzer", // which is not one
+	},
+}
+
+// IsJSON says whether a service speaks JSON, in either of its protocols.
+func IsJSON(service string) bool { return Targets[service] != "" || Paths[service] != nil }
+
 // Request makes an unsigned request. in is url.Values for IAM and STS, and
 // anything that JSON can write for the others; nil is empty.
 func (s *Server) Request(service, action string, in any) *http.Request {
 	var body []byte
 	header := http.Header{}
+	if paths := Paths[service]; paths != nil {
+		header.Set("Content-Type", "application/json")
+		if in == nil {
+			in = struct{}{}
+		}
+		body, err := json.Marshal(in)
+		if err != nil {
+			s.t.Error(err)
+		}
+		return s.Raw(http.MethodPost, paths[action], header, body)
+	}
 	if target, ok := Targets[service]; ok {
 		header.Set("Content-Type", "application/x-amz-json-1.1")
 		header.Set("X-Amz-Target", target+action)
@@ -181,7 +204,7 @@ func ReadAnswer(resp *http.Response) (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{Status: resp.StatusCode, Header: resp.Header, Body: b, RequestID: resp.Header.Get("X-Amzn-Requestid"), Closed: resp.Close}
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/x-amz-json") {
+	if t := resp.Header.Get("Content-Type"); strings.HasPrefix(t, "application/x-amz-json") || t == "application/json" {
 		var e struct {
 			Type    string `json:"__type"`
 			Message string `json:"message"`

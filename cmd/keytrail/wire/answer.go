@@ -102,8 +102,13 @@ func Code(serviceName string, err error) (code, message string, status int) {
 		if c, ok := jsonCodes[code]; ok {
 			code = c
 		}
+		if own, ok := f.status[code]; ok {
+			status = own
+		} else if s.rest && code == "UnknownOperationException" {
+			status = http.StatusNotFound
+		}
 		// JSON 1.1 knows 400 and 5xx; a body that was not read keeps its own.
-		if status < 500 && status != http.StatusRequestEntityTooLarge && status != http.StatusRequestTimeout {
+		if !s.rest && status < 500 && status != http.StatusRequestEntityTooLarge && status != http.StatusRequestTimeout {
 			status = 400
 		}
 	}
@@ -161,8 +166,14 @@ func WriteError(w http.ResponseWriter, serviceName, requestID string, err error)
 		b = appendJSONString(b, code)
 		b = append(b, `,"message":`...)
 		b = appendJSONString(b, message)
-		if why := reason(err); why != "" {
-			b = append(b, `,"Reason":`...)
+		why, member := reason(err), `,"Reason":`
+		if s.rest {
+			if member = `,"reason":`; why == "" && code == "ValidationException" {
+				why = "fieldValidationFailed"
+			}
+		}
+		if why != "" {
+			b = append(b, member...)
 			b = appendJSONString(b, why)
 		}
 		b = append(b, '}')
@@ -204,11 +215,14 @@ func WriteResponse(w http.ResponseWriter, op *Operation, requestID string, out a
 var (
 	xmlType  = []string{"text/xml"}
 	jsonType = []string{"application/x-amz-json-1.1"}
+	restType = []string{"application/json"}
 )
 
 func send(w http.ResponseWriter, s *service, requestID string, status int, b []byte) error {
 	h := w.Header()
-	if s.json {
+	if s.rest {
+		h["Content-Type"] = restType
+	} else if s.json {
 		h["Content-Type"] = jsonType
 	} else {
 		h["Content-Type"] = xmlType

@@ -1,5 +1,5 @@
-// Package wire speaks AWS's Query protocol (IAM, STS) and JSON 1.1 (CloudTrail,
-// Organizations) to and from the AWS SDK's own Go types. It reads requests within bounds, says
+// Package wire speaks AWS's Query protocol (IAM, STS), JSON 1.1 (CloudTrail,
+// Organizations) and REST-JSON (Access Analyzer) to and from the AWS SDK's own Go types. It reads requests within bounds, says
 // which operation they ask for, fills and checks its input, and writes answers
 // and errors as the unmodified SDKs and CLI expect them.
 //
@@ -25,16 +25,17 @@ var files embed.FS
 
 // Operation is one action of one service. Safe for use at once.
 type Operation struct {
-	Service  string // "iam", "sts", "cloudtrail", "organizations"
+	Service  string // "iam", "sts", "cloudtrail", "organizations", "access-analyzer"
 	Name     string // "CreateUser"
 	Version  string // "2010-05-08"
-	JSON     bool   // JSON 1.1; else Query and XML
+	JSON     bool   // JSON 1.1 or REST-JSON; else Query and XML
 	Unsigned bool   // served without a signature (AssumeRoleWithSAML, AssumeRoleWithWebIdentity)
 	// Errors are the exceptions the operation is published with, by shape name.
 	Errors []string
 
 	service   *service
 	in, out   reflect.Type // structs
+	query     []string     // members that stand in the query string (REST-JSON)
 	input     func() *node
 	output    func() *node
 	newer     bool   // in the SDK, not yet in the facts
@@ -77,6 +78,7 @@ func (op *Operation) NewOutput() any { return reflect.New(op.out).Interface() }
 type service struct {
 	name, version string
 	json          bool
+	rest          bool // JSON too, but operations are told by method and path
 	types         []sdkType
 	table         func() *facts
 }
@@ -86,7 +88,11 @@ var services = map[string]*service{
 	"sts":           newService("sts", "2011-06-15", false, stsTypes),
 	"cloudtrail":    newService("cloudtrail", "2013-11-01", true, cloudtrailTypes),
 	"organizations": newService("organizations", "2016-11-28", true, organizationsTypes),
+
+	"access-analyzer": restful(newService("access-analyzer", "2019-11-01", true, accessAnalyzerTypes)),
 }
+
+func restful(s *service) *service { s.rest = true; return s }
 
 // byVersion tells the service of a Query request, whose Version parameter is
 // the only thing that names it.
@@ -104,7 +110,7 @@ func byVersion(version string) *service {
 // part. CloudTrail stands for all that is not known: one protocol, one error.
 func byTarget(prefix string) (s *service, known bool) {
 	for _, s := range services {
-		if s.json {
+		if s.json && !s.rest {
 			if full := s.table().target; prefix == full || prefix != "" && strings.HasSuffix(full, "."+prefix) {
 				return s, true
 			}
@@ -123,6 +129,7 @@ func newService(name, version string, json bool, types []sdkType) *service {
 type facts struct {
 	ns, target string
 	ops        map[string]*Operation
+	paths      []path // of REST-JSON: those too that are not served
 	types      map[string]*factType
 	status     map[string]int    // HTTP status by error code
 	codes      map[string]string // error code by exception name
@@ -158,6 +165,8 @@ func (s *service) read() *facts {
 			In       []string  `json:"in"`
 			Out      *[]string `json:"out"`
 			Unsigned bool      `json:"unsigned"`
+			HTTP     string    `json:"http"`
+			Query    []string  `json:"query"`
 			Errors   []string  `json:"errors"`
 		} `json:"ops"`
 		Errors map[string]struct {
@@ -179,11 +188,16 @@ func (s *service) read() *facts {
 			f.status[e.Code] = e.HTTP
 		}
 	}
+	for name, r := range raw.Ops {
+		if method, template, ok := strings.Cut(r.HTTP, " "); ok {
+			f.paths = append(f.paths, path{name, method, strings.Split(template, "/")})
+		}
+	}
 	for _, t := range s.types {
 		op := &Operation{Service: s.name, Name: t.name, Version: s.version, JSON: s.json, service: s, in: t.in, out: t.out}
 		var in, out []string
 		if r := raw.Ops[t.name]; r != nil {
-			op.Unsigned, op.Errors, in = r.Unsigned, r.Errors, r.In
+			op.Unsigned, op.Errors, op.query, in = r.Unsigned, r.Errors, r.Query, r.In
 			if r.Out != nil {
 				op.hasResult, out = true, *r.Out
 			}

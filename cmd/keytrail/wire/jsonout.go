@@ -59,6 +59,13 @@ func (n *node) appendJSONValue(b []byte, v reflect.Value) []byte {
 		return append(b, '"')
 	case structKind:
 		return n.appendJSON(b, v)
+	case unionKind:
+		for _, f := range n.fields {
+			if v.Elem().Type() == reflect.PointerTo(f.of) {
+				b = append(append(b, '{'), f.quoted...)
+				return append(f.node.appendJSONValue(b, v.Elem().Elem().Field(0)), '}')
+			}
+		}
 	case listKind:
 		b = append(b, '[')
 		for i := range v.Len() {

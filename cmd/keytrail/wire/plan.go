@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	analyzertypes "github.com/aws/aws-sdk-go-v2/service/accessanalyzer/types"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
@@ -67,6 +68,12 @@ var unions = map[reflect.Type][]reflect.Type{
 		reflect.TypeFor[iamtypes.PolicyIdentifierMemberPolicyArn](),
 		reflect.TypeFor[iamtypes.PolicyIdentifierMemberInlinePolicyIdentifier](),
 	},
+	reflect.TypeFor[analyzertypes.PathElement](): {
+		reflect.TypeFor[analyzertypes.PathElementMemberIndex](),
+		reflect.TypeFor[analyzertypes.PathElementMemberKey](),
+		reflect.TypeFor[analyzertypes.PathElementMemberSubstring](),
+		reflect.TypeFor[analyzertypes.PathElementMemberValue](),
+	},
 }
 
 // top pairs an operation's input or output.
@@ -115,7 +122,13 @@ func (f *facts) pair(t reflect.Type, fact string) *node {
 		n.names = map[string]int{}
 		for _, c := range unions[t] {
 			_, name, _ := strings.Cut(c.Name(), "Member")
-			n.add(field{node: f.pair(c.Field(0).Type, ""), of: c, name: name})
+			fact := ""
+			for _, m := range ft.Members { // which may spell it otherwise, and knows what it holds
+				if said, of, _ := strings.Cut(m, ":"); strings.EqualFold(said, name) {
+					name, fact = said, strings.TrimSuffix(of, "!")
+				}
+			}
+			n.add(field{node: f.pair(c.Field(0).Type, fact), of: c, name: name})
 		}
 	case t.Kind() == reflect.String:
 		n.kind = stringKind

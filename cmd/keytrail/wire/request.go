@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type Call struct {
 
 	request *http.Request
 	form    form
+	name    string     // of the operation that a path asks for, served or not
+	query   url.Values // of REST-JSON
 }
 
 // ReadRequest reads a request's bounded body and finds its operation. The Call
@@ -38,7 +41,7 @@ type Call struct {
 //
 // It takes POST with a form body (Query), POST with X-Amz-Target (JSON 1.1) and
 // GET with the form in the query string, all at path "/" as it stands on the
-// wire; parameters in both places, a compressed body, or anything else that two
+// wire, and the methods and paths of REST-JSON; parameters in both places, a compressed body, or anything else that two
 // readers might read differently is refused.
 func ReadRequest(w http.ResponseWriter, r *http.Request) (*Call, error) {
 	c := &Call{Service: "iam", request: r}
@@ -52,8 +55,12 @@ func ReadRequest(w http.ResponseWriter, r *http.Request) (*Call, error) {
 	}
 	// The path is the same raw text that is signed; no router has cleaned it.
 	path, query, _ := strings.Cut(r.RequestURI, "?")
+	rest := false
 	if path != "/" {
-		return c, malformed("The request must be for the path /.")
+		s, _, _ := byPath(r.Method, path)
+		if rest = s != nil || services[c.Service].rest; !rest || len(target) > 0 {
+			return c, malformed("The request must be for the path /.")
+		}
 	}
 	if r.Header["Content-Encoding"] != nil {
 		return c, malformed("Content-Encoding is not supported.")
@@ -63,6 +70,8 @@ func ReadRequest(w http.ResponseWriter, r *http.Request) (*Call, error) {
 		return c, err
 	}
 	switch {
+	case rest:
+		err = c.readREST(w, path, query, contentType)
 	case r.Method == http.MethodPost && len(target) > 0:
 		err = c.readJSON(w, target, query, contentType)
 	case r.Method == http.MethodPost:
@@ -177,6 +186,9 @@ func (c *Call) find() error {
 // read, known or not.
 func (c *Call) Action() string {
 	name := c.form.get("Action")
+	if c.name != "" {
+		name = c.name
+	}
 	if target := c.request.Header["X-Amz-Target"]; len(target) == 1 {
 		name = target[0][strings.LastIndexByte(target[0], '.')+1:]
 	}
@@ -305,7 +317,9 @@ func (c *Call) Authenticate(now time.Time, regions []string) (*sigv4.Signature, 
 func (c *Call) Decode() (any, error) {
 	in := c.Op.NewInput()
 	var err error
-	if c.Op.JSON {
+	if c.Op.service.rest {
+		err = c.fillREST(in)
+	} else if c.Op.JSON {
 		err = fillJSON(c.Body, c.Op.input(), in)
 	} else {
 		err = c.form.fill(c.Op.input(), in)

@@ -206,7 +206,9 @@ func serve(w http.ResponseWriter, r *http.Request, op *Operation, out any) (any,
 		}
 	}
 	in := op.NewInput()
-	if op.JSON {
+	if op.service.rest {
+		err = c.fillREST(in)
+	} else if op.JSON {
 		err = fillJSON(c.Body, op.input(), in)
 	} else {
 		err = c.form.fill(op.input(), in)

@@ -3,6 +3,7 @@ package wire
 import (
 	"reflect"
 
+	"github.com/aws/aws-sdk-go-v2/service/accessanalyzer"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -341,4 +342,13 @@ var organizationsTypes = []sdkType{
 	{"UpdateOrganizationalUnit", reflect.TypeFor[organizations.UpdateOrganizationalUnitInput](), reflect.TypeFor[organizations.UpdateOrganizationalUnitOutput]()},
 	{"UpdatePolicy", reflect.TypeFor[organizations.UpdatePolicyInput](), reflect.TypeFor[organizations.UpdatePolicyOutput]()},
 	{"UpdateResponsibilityTransfer", reflect.TypeFor[organizations.UpdateResponsibilityTransferInput](), reflect.TypeFor[organizations.UpdateResponsibilityTransferOutput]()},
+}
+
+// accessAnalyzerTypes are of the operations that look at policies. The others
+// are known by their paths, to be refused by name.
+var accessAnalyzerTypes = []sdkType{
+	{"CheckAccessNotGranted", reflect.TypeFor[accessanalyzer.CheckAccessNotGrantedInput](), reflect.TypeFor[accessanalyzer.CheckAccessNotGrantedOutput]()},
+	{"CheckNoNewAccess", reflect.TypeFor[accessanalyzer.CheckNoNewAccessInput](), reflect.TypeFor[accessanalyzer.CheckNoNewAccessOutput]()},
+	{"CheckNoPublicAccess", reflect.TypeFor[accessanalyzer.CheckNoPublicAccessInput](), reflect.TypeFor[accessanalyzer.CheckNoPublicAccessOutput]()},
+	{"ValidatePolicy", reflect.TypeFor[accessanalyzer.ValidatePolicyInput](), reflect.TypeFor[accessanalyzer.ValidatePolicyOutput]()},
 }
