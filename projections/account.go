@@ -16,12 +16,17 @@ type Account struct {
 	Created  time.Time `json:"created"`
 	Seq      uint64    `json:"seq"`                // last unit of this account: what the next one follows
 	RootKeys []string  `json:"rootKeys,omitempty"` // ids of the root user's access keys
+	RootMFA  []string  `json:"rootMFA,omitempty"`  // ids of its MFA devices
+
+	PasswordPolicy *PasswordPolicy `json:"passwordPolicy,omitempty"` // nil: AWS's default
+	RootRefused    *Refused        `json:"rootRefused,omitempty"`    // of the root user
 
 	users    roster[*User]
 	groups   roster[*Group]
 	roles    roster[*Role]
 	policies roster[*Policy]
 	profiles roster[*InstanceProfile]
+	devices  roster[*MFADevice]
 
 	// Indexes, all of them computed from the entities above.
 	members  table[struct{}] // group id / folded user name
@@ -74,7 +79,7 @@ func (w *World) change(id string) *Account {
 	}
 	c := *a
 	c.users, c.groups, c.roles = a.users.copy(), a.groups.copy(), a.roles.copy()
-	c.policies, c.profiles = a.policies.copy(), a.profiles.copy()
+	c.policies, c.profiles, c.devices = a.policies.copy(), a.profiles.copy(), a.devices.copy()
 	c.members, c.holding = a.members.copy(), a.holding.copy()
 	c.attached, c.bounded, c.uses = a.attached.copy(), a.bounded.copy(), a.uses.copy()
 	c.age = w.age

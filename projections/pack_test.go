@@ -27,6 +27,7 @@ func everything(accounts, users int) *World {
 		}
 		a.addRole(set(&Role{}, &n))
 		a.addInstanceProfile(set(&InstanceProfile{}, &n))
+		a.devices.add(a.age, set(&MFADevice{}, &n))
 		k := set(&AccessKey{}, &n)
 		w.keys.add(k.ID, k)
 	}
@@ -161,6 +162,7 @@ func FuzzUnpack(f *testing.F) {
 		func(w *World, a *Account) { a.addUser(set(&User{}, &n)) },
 		func(w *World, a *Account) { a.addRole(set(&Role{}, &n)) },
 		func(w *World, a *Account) { a.addInstanceProfile(set(&InstanceProfile{}, &n)) },
+		func(w *World, a *Account) { a.devices.add(a.age, set(&MFADevice{}, &n)) },
 		func(w *World, a *Account) { k := set(&AccessKey{}, &n); w.keys.add(k.ID, k) },
 	} {
 		w, a := &World{}, &Account{ID: "1"}
