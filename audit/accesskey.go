@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"context"
+
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/keytrail/keytrail/commands"
@@ -26,5 +28,8 @@ var accessKeys = []Action{
 	command("iam", (*commands.Tx).UpdateAccessKey, func(k *ask, in *iam.UpdateAccessKeyInput) { k.user(in.UserName) }, "userName accessKeyId status", ""),
 	command("iam", (*commands.Tx).DeleteAccessKey, func(k *ask, in *iam.DeleteAccessKeyInput) { k.user(in.UserName) }, "userName accessKeyId", ""),
 	look("iam", (*query.View).ListAccessKeys, func(k *ask, in *iam.ListAccessKeysInput) { k.user(in.UserName) }, "userName maxItems"),
-	look("iam", (*query.View).GetAccessKeyLastUsed, func(k *ask, in *iam.GetAccessKeyLastUsedInput) { k.keyOf(in.AccessKeyId) }, "accessKeyId"),
+	finished(look("iam", (*query.View).GetAccessKeyLastUsed, func(k *ask, in *iam.GetAccessKeyLastUsedInput) { k.keyOf(in.AccessKeyId) }, "accessKeyId"),
+		func(ctx context.Context, t *turn, out *iam.GetAccessKeyLastUsedOutput) error {
+			return query.LastUse(ctx, t.gate.Trail, t.recipient, *t.in.(*iam.GetAccessKeyLastUsedInput).AccessKeyId, out)
+		}),
 }

@@ -25,10 +25,13 @@ type Action struct {
 	ReadOnly bool   // as CloudTrail says
 	Input    reflect.Type
 
-	targets  func(*ask, any) // what it is judged on; none: everybody signed may
+	code     func(any) (serial, code *string)        // an MFA code that comes with it; see commands.Factor
+	finish   func(context.Context, *turn, any) error // completes the answer when the World is not read any more
+	targets  func(*ask, any)                         // what it is judged on; none: everybody signed may
 	run      func(context.Context, *turn, any) (any, error)
 	changes  bool // it emits facts: one at a time in an account
 	outside  bool // it reads stores other than the World, after judging
+	hashes   bool // it may need passwords hashed, which is done between two runs
 	asks     bool // it asks about others; see authzen.go
 	request  *record.Projection
 	response *record.Projection // nil: responseElements is null
@@ -53,7 +56,7 @@ func command[I, O any](service string, run func(*commands.Tx, context.Context, *
 }
 
 // issue makes the row of an action that issues credentials: it changes no
-// state, so it need not wait for others.
+// state, so it need not wait for others, unless an MFA code is used up.
 func issue[I, O any](service string, run func(*commands.Tx, context.Context, *I) (*O, error), targets func(*ask, *I), request, response string) Action {
 	a := command(service, run, targets, request, response)
 	a.changes, a.ReadOnly = false, true
@@ -101,7 +104,7 @@ func row[I, O any](service string, targets func(*ask, *I), request, response str
 
 // Actions is the table.
 func Actions() []Action {
-	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, journals, simulations, asking, searching, resources, analyses)
+	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, passwordPolicies, loginProfiles, mfaDevices, credentialReports, instanceProfiles, tags, sessions, trails, journals, simulations, asking, searching, resources, analyses)
 }
 
 // ask collects what a request must be judged on.

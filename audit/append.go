@@ -25,13 +25,14 @@ const (
 	maxParameters  = 100 << 10   // CloudTrail's limit on requestParameters, in bytes
 )
 
-// append writes the turn down: facts with the decision that allowed them as
+// append writes the turn down: facts with the decision that made them as
 // one unit of IDENTITY, anything else as a decision of a page. Only then is
 // there an Answer. journal.ErrConflict: somebody else wrote first.
 func (t *turn) append(ctx context.Context) (Answer, error) {
 	if t.err != nil {
 		t.out, t.tx.Facts = nil, nil // a refused or failed command changes nothing
 	}
+	facts := append(t.tx.Anyway, t.tx.Facts...)
 	rec, err := t.record()
 	if err != nil {
 		return Answer{}, err
@@ -50,7 +51,7 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 		h.Subject = t.ask.targets[0].resource
 	}
 	answer := Answer{Output: t.out, Err: t.err, Seq: t.verdict.World}
-	if len(t.tx.Facts) == 0 {
+	if len(facts) == 0 {
 		b := eventBuffers.Get().(*[]byte)
 		*b = events.AppendRecord((*b)[:0], &h, rec)
 		_, _, err := t.gate.Pager.Add(ctx, rec.EventID, *b)
@@ -62,7 +63,7 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 	if t.tx.Into != "" {
 		h.Account, rec.RecipientAccountID = t.tx.Into, t.tx.Into
 	}
-	body, err := unit(&h, rec, t.tx.Facts)
+	body, err := unit(&h, rec, facts)
 	if err == nil {
 		answer.Seq, err = t.gate.commit(ctx, h.Account, rec.EventID, body)
 	}

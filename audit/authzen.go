@@ -525,7 +525,7 @@ func (t *turn) suppose(c *policy.Context, who *policy.Principal, caller *project
 	}
 	if s := caller.Session; s != nil {
 		c.SetKey(keyIssued, s.Issued.Format(time.RFC3339))
-		c.SetKey(keyMFA, "false") // see fill
+		t.factors(c, s)
 		if s.SourceIdentity != "" {
 			c.SetKey(keyIdentity, s.SourceIdentity)
 		}

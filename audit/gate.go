@@ -39,12 +39,15 @@ type Gate struct {
 	Shared   bool // others write to the log too: look at its end before each judgement
 	Errors   *slog.Logger
 	Clock    func() time.Time // nil: the machine's
+	Password seal.Cost        // of hashing one; zero: seal.PasswordCost
 	Floor    time.Time        // newest time in the log: a clock that was set back does not make it yesterday again
 
 	actions map[string]*Action
 	locks   [256]sync.Mutex // of accounts, by hash: one change at a time in each
 	seed    maphash.Seed
 	used    used
+	hashers *hashers
+	reports *query.Reports
 	clock   atomic.Int64 // last time given out, in nanoseconds: time does not run back
 }
 
@@ -91,12 +94,18 @@ type turn struct {
 	verdict   events.Verdict
 	tx        commands.Tx
 	view      query.View
+	hashing   *commands.Hashing // outlives the runs
+	lock      *sync.Mutex       // of the account, while held
 }
 
 // NewGate makes a gate over the table of actions.
 func NewGate(g *Gate) *Gate {
 	n := &Gate{Log: g.Log, Pager: g.Pager, Live: g.Live, Keys: g.Keys, Trail: g.Trail, Journal: g.Journal, Operator: g.Operator, Region: g.Region,
-		Limits: g.Limits, Shared: g.Shared, Errors: g.Errors, Clock: g.Clock, actions: map[string]*Action{}, seed: maphash.MakeSeed()}
+		Limits: g.Limits, Shared: g.Shared, Errors: g.Errors, Clock: g.Clock, Password: g.Password,
+		actions: map[string]*Action{}, seed: maphash.MakeSeed(), hashers: newHashers(), reports: query.NewReports()}
+	if n.Password == (seal.Cost{}) {
+		n.Password = seal.PasswordCost
+	}
 	if n.Clock == nil {
 		n.Clock = time.Now
 	}
@@ -152,15 +161,27 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 	if t.in, t.err = r.Input(); t.err != nil {
 		return t.refuse(ctx, t.err)
 	}
-	if t.action.changes {
-		lock := &g.locks[maphash.String(g.seed, t.recipient)%uint64(len(g.locks))]
-		lock.Lock()
-		defer lock.Unlock()
-		if g.used.before(r.Proof.ID()) {
+	changes := t.action.changes
+	if t.action.code != nil {
+		_, code := t.action.code(t.in)
+		changes = changes || code != nil
+	}
+	if changes {
+		t.lock = &g.locks[maphash.String(g.seed, t.recipient)%uint64(len(g.locks))]
+		t.lock.Lock()
+		defer func() {
+			if t.lock != nil {
+				t.lock.Unlock()
+			}
+		}()
+	}
+	if t.action.hashes {
+		t.hashing = commands.NewHashing(rand.Reader, g.Password)
+	}
+	for runs, hashed := 0, 0; runs < 5; {
+		if changes && g.used.before(r.Proof.ID()) {
 			return t.refuse(ctx, errReplayed)
 		}
-	}
-	for range 5 {
 		t.reset()
 		if err := g.Live.Read(func(w *projections.World) {
 			if t.judge(w); t.allowed() && !t.action.outside {
@@ -169,16 +190,28 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 		}); err != nil {
 			return g.internal(r, err)
 		}
-		if t.allowed() && t.action.outside {
+		if work, ok := t.hashing.Next(); ok { // decision 30
+			if hashed++; hashed > hashesEach {
+				return t.refuse(ctx, errConcurrent)
+			}
+			if err := t.hash(ctx, work); err != nil {
+				return t.refuse(ctx, err)
+			}
+			continue
+		}
+		if runs++; t.allowed() && t.action.outside {
 			t.view.World = nil
 			t.out, t.err = t.action.run(ctx, t, t.in)
+		}
+		if t.action.finish != nil && t.allowed() && t.err == nil {
+			t.err = t.action.finish(ctx, t, t.out)
 		}
 		answer, err := t.append(ctx)
 		if !errors.Is(err, journal.ErrConflict) {
 			if err != nil {
 				return g.internal(r, err)
 			}
-			if t.action.changes && answer.Err == nil {
+			if changes && (answer.Err == nil || len(t.tx.Anyway) > 0) {
 				g.used.mark(r.Proof.ID(), t.now)
 			}
 			return answer
@@ -193,7 +226,7 @@ func (g *Gate) Serve(ctx context.Context, r *Request) (answer Answer) {
 // refuse records a request that was not judged, or lost every race, and
 // answers with err.
 func (t *turn) refuse(ctx context.Context, err error) Answer {
-	t.out, t.tx.Facts, t.err = nil, nil, err
+	t.out, t.tx.Facts, t.tx.Anyway, t.err = nil, nil, nil, err
 	if t.verdict.Effect == "" { // it never came to judging: nothing was allowed
 		t.verdict.Effect = policy.ImplicitDeny.String()
 	}
@@ -239,6 +272,20 @@ func (g *Gate) catchUp(ctx context.Context) error {
 
 const waitLimit = 2 * time.Second
 
+// hash has a password hashed. Others of the account go on meanwhile.
+func (t *turn) hash(ctx context.Context, w seal.Work) error {
+	held := t.lock
+	t.lock = nil
+	held.Unlock()
+	result, err := t.gate.hashers.do(ctx, w)
+	held.Lock()
+	t.lock = held
+	if err == nil {
+		t.hashing.Did(w, result)
+	}
+	return err
+}
+
 // wait returns when the World is at seq or beyond, or has not come there in time.
 func (g *Gate) wait(ctx context.Context, seq uint64) error {
 	if g.Live.Seq() >= seq {
@@ -247,6 +294,12 @@ func (g *Gate) wait(ctx context.Context, seq uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, waitLimit)
 	defer cancel()
 	return g.Live.Wait(ctx, seq)
+}
+
+// frozen is the World of now, to be read for long.
+func (g *Gate) frozen() *projections.World {
+	w, _, _ := g.Live.Freeze()
+	return w
 }
 
 // now is the time, in UTC and whole microseconds; it never runs back.
@@ -266,6 +319,7 @@ func (g *Gate) now() time.Time {
 func (t *turn) reset() {
 	t.out, t.err, t.verdict = nil, nil, events.Verdict{}
 	t.ask = ask{}
-	t.tx = commands.Tx{Caller: t.caller, Now: t.now, Rand: rand.Reader, Keys: t.gate.Keys}
-	t.view = query.View{Caller: t.caller, Now: t.now, Keys: t.gate.Keys, Region: t.gate.Region, Trail: t.gate.Trail, Journal: t.gate.Journal}
+	t.tx = commands.Tx{Caller: t.caller, Now: t.now, Rand: rand.Reader, Keys: t.gate.Keys, Hashing: t.hashing}
+	t.view = query.View{Caller: t.caller, Now: t.now, Keys: t.gate.Keys, Region: t.gate.Region, Trail: t.gate.Trail, Journal: t.gate.Journal,
+		Reports: t.gate.reports, Freeze: t.gate.frozen}
 }

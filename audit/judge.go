@@ -42,6 +42,12 @@ func (t *turn) judge(w *projections.World) {
 	if t.action.targets != nil {
 		t.action.targets(&t.ask, t.in)
 	}
+	if t.action.code != nil {
+		if t.err = t.tx.Factor(t.action.code(t.in)); t.err != nil {
+			t.verdict.Effect = policy.ImplicitDeny.String()
+			return
+		}
+	}
 	if len(t.ask.targets) == 0 {
 		return // GetCallerIdentity and its like: whoever is authenticated may
 	}
@@ -106,6 +112,7 @@ var (
 	keyIsService   = policy.NewKey("aws:PrincipalIsAWSService")
 	keyOwner       = policy.NewKey("aws:ResourceAccount")
 	keyMFA         = policy.NewKey("aws:MultiFactorAuthPresent")
+	keyMFAAge      = policy.NewKey("aws:MultiFactorAuthAge")
 	keyIssued      = policy.NewKey("aws:TokenIssueTime")
 	keyIdentity    = policy.NewKey("aws:SourceIdentity")
 )
@@ -131,14 +138,14 @@ func (t *turn) fill(c *policy.Context, who *policy.Principal, r *policy.Request,
 	}
 	if s := t.caller.Session; s != nil {
 		c.SetKey(keyIssued, s.Issued.Format(time.RFC3339))
-		if s.Type == projections.AssumedRole {
-			c.SetKey(keyMFA, "false") // a role session does not carry MFA on (IAM User Guide, "MFA-protected API access")
-		} else {
-			c.SetKey(keyMFA, strconv.FormatBool(s.MFA))
-		}
+		t.factors(c, s)
 		if s.SourceIdentity != "" {
 			c.SetKey(keyIdentity, s.SourceIdentity)
 		}
+	}
+	if t.tx.MFA {
+		c.SetKey(keyMFA, "true")
+		c.SetKey(keyMFAAge, "0")
 	}
 	for _, tag := range g.tags {
 		c.Set("aws:ResourceTag/"+tag.Key, tag.Value)
@@ -163,6 +170,17 @@ func (t *turn) fill(c *policy.Context, who *policy.Principal, r *policy.Request,
 	for k, v := range t.ask.lists {
 		c.SetMulti(k, v)
 	}
+}
+
+// factors sets what a session tells of MFA. One of a role does not carry it on
+// (IAM User Guide, "MFA-protected API access").
+func (t *turn) factors(c *policy.Context, s *projections.Session) {
+	if !s.MFA || s.Type == projections.AssumedRole {
+		c.SetKey(keyMFA, "false")
+		return
+	}
+	c.SetKey(keyMFA, "true")
+	c.SetKey(keyMFAAge, strconv.FormatInt(int64(t.now.Sub(s.Issued)/time.Second), 10))
 }
 
 // check is the record of a verdict.

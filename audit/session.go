@@ -41,7 +41,7 @@ func (k *ask) assume(arn string) {
 }
 
 var sessions = []Action{
-	issue("sts", (*commands.Tx).AssumeRole, func(k *ask, in *sts.AssumeRoleInput) {
+	coded(issue("sts", (*commands.Tx).AssumeRole, func(k *ask, in *sts.AssumeRoleInput) {
 		k.assume(*in.RoleArn)
 		k.key("sts:RoleSessionName", in.RoleSessionName)
 		k.key("sts:ExternalId", in.ExternalId)
@@ -66,7 +66,9 @@ var sessions = []Action{
 		}
 	}, "roleArn roleSessionName durationSeconds externalId sourceIdentity policy policyArns tags transitiveTagKeys serialNumber",
 		"credentials.accessKeyId credentials.expiration assumedRoleUser sourceIdentity packedPolicySize"),
-	issue("sts", (*commands.Tx).GetSessionToken, nil, "durationSeconds serialNumber", "credentials.accessKeyId credentials.expiration"),
+		func(in *sts.AssumeRoleInput) (serial, code *string) { return in.SerialNumber, in.TokenCode }),
+	coded(issue("sts", (*commands.Tx).GetSessionToken, nil, "durationSeconds serialNumber", "credentials.accessKeyId credentials.expiration"),
+		func(in *sts.GetSessionTokenInput) (serial, code *string) { return in.SerialNumber, in.TokenCode }),
 	look("sts", (*query.View).GetCallerIdentity, nil, ""),
 	look("sts", (*query.View).GetAccessKeyInfo, func(k *ask, _ *sts.GetAccessKeyInfoInput) { k.any() }, "accessKeyId"),
 }

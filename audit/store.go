@@ -107,6 +107,21 @@ func (s *Store) SQL(ctx context.Context, account, text string) (t query.TrailTab
 	return t, told(err)
 }
 
+// LastUsed implements query.Trail.
+func (s *Store) LastUsed(ctx context.Context, account, key string) (map[string]query.KeyUse, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	uses, err := s.warehouse.LastUses(ctx, account, key)
+	if errors.Is(err, clickhouse.ErrNotReady) {
+		return nil, told(err)
+	}
+	out := make(map[string]query.KeyUse, len(uses))
+	for _, u := range uses {
+		out[u.Key] = query.KeyUse{Time: u.Time, Service: strings.TrimSuffix(u.Source, ".amazonaws.com"), Region: u.Region}
+	}
+	return out, err
+}
+
 // Status implements query.Trail.
 func (s *Store) Status() query.TrailStatus {
 	out := query.TrailStatus{Ready: true}

@@ -18,8 +18,9 @@ import (
 	"github.com/keytrail/keytrail/projections/policy"
 )
 
-// Commands of STS state no facts: credentials are claims sealed into a token,
-// kept nowhere, and the decision to issue them is recorded by the gate.
+// Commands of STS state no facts of their own: credentials are claims sealed
+// into a token, kept nowhere, and the decision to issue them is recorded by the
+// gate. That an MFA code was used up is a fact; see Factor.
 
 // AssumeRole issues credentials of a role session. That the trust policy and
 // the caller's own policies allow it, external id and tags included, has been
@@ -34,7 +35,7 @@ func (tx *Tx) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.Ass
 	if !strings.HasPrefix(*in.RoleArn, "arn:") {
 		return nil, answer.Validation("%s is invalid", *in.RoleArn)
 	}
-	if err := first(tx.mfa(in.SerialNumber, in.TokenCode), refuse(len(in.ProvidedContexts) > 0, "ProvidedContexts"),
+	if err := first(tx.factored(in.SerialNumber, in.TokenCode), refuse(len(in.ProvidedContexts) > 0, "ProvidedContexts"),
 		refuse(in.MinimumSessionTokenSize != nil, "MinimumSessionTokenSize")); err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (tx *Tx) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 	if tx.Caller.Session != nil {
 		return nil, answer.AccessDenied("Cannot call GetSessionToken with session credentials")
 	}
-	if err := first(tx.mfa(in.SerialNumber, in.TokenCode),
+	if err := first(tx.factored(in.SerialNumber, in.TokenCode),
 		refuse(in.MinimumSessionTokenSize != nil, "MinimumSessionTokenSize")); err != nil {
 		return nil, err
 	}
@@ -95,6 +96,7 @@ func (tx *Tx) GetSessionToken(ctx context.Context, in *sts.GetSessionTokenInput)
 	if tx.Caller.User != nil {
 		s.UserID = tx.Caller.User.ID
 	}
+	s.MFA = tx.MFA
 	credentials, err := tx.issue(s)
 	if err != nil {
 		return nil, err
@@ -123,17 +125,6 @@ func (tx *Tx) issue(s *projections.Session) (*types.Credentials, error) {
 		SessionToken:    ptr(tx.Keys.SealToken(claims)),
 		Expiration:      &s.Expires,
 	}, nil
-}
-
-// mfa refuses a code: there are no devices yet that it could be of.
-func (tx *Tx) mfa(serial, code *string) error {
-	switch {
-	case serial == nil && code == nil:
-		return nil
-	case serial == nil || code == nil:
-		return answer.Validation("SerialNumber and TokenCode must be given together.")
-	}
-	return answer.AccessDenied("MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
 }
 
 // refuse refuses a parameter that would not be honoured.

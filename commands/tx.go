@@ -24,7 +24,10 @@ type Tx struct {
 	Now     time.Time // UTC
 	Rand    io.Reader
 	Keys    *seal.Keyring
+	Hashing *Hashing // of a command that may need it
+	MFA     bool     // Factor found the request's MFA code to be right
 	Facts   []events.Event
+	Anyway  []events.Event // facts that become true even if the command is refused
 
 	Into  string // the new account that the facts are about, if not the caller's
 	LogID string // set for the first unit of a log only
@@ -32,6 +35,10 @@ type Tx struct {
 
 // Emit adds a fact to what this command asks to be true.
 func (tx *Tx) Emit(f events.Event) { tx.Facts = append(tx.Facts, f) }
+
+// EmitAnyway adds a fact that is true even if the command is refused: somebody
+// was wrong.
+func (tx *Tx) EmitAnyway(f events.Event) { tx.Anyway = append(tx.Anyway, f) }
 
 // alphabet of AWS's unique ids; key ids use only its first letters and 2 to 7.
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -58,7 +58,9 @@ func (tx *Tx) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam.Del
 	}
 	if err := first(holds(&u.Identity),
 		mustBefore(len(u.Groups) > 0, "remove users from group"),
-		mustBefore(len(u.Keys) > 0, "delete access keys")); err != nil {
+		mustBefore(u.Login != nil, "delete login profile"),
+		mustBefore(len(u.Keys) > 0, "delete access keys"),
+		mustBefore(len(u.MFA) > 0, "delete MFA device")); err != nil {
 		return nil, err
 	}
 	tx.Emit(events.UserDeleted{ID: u.ID})

@@ -16,12 +16,17 @@ type Account struct {
 	Created  time.Time `json:"created"`
 	Seq      uint64    `json:"seq"`                // last unit of this account: what the next one follows
 	RootKeys []string  `json:"rootKeys,omitempty"` // ids of the root user's access keys
+	RootMFA  []string  `json:"rootMFA,omitempty"`  // ids of its MFA devices
+
+	PasswordPolicy *PasswordPolicy `json:"passwordPolicy,omitempty"` // nil: AWS's default
+	RootRefused    *Refused        `json:"rootRefused,omitempty"`    // of the root user
 
 	users    roster[*User]
 	groups   roster[*Group]
 	roles    roster[*Role]
 	policies roster[*Policy]
 	profiles roster[*InstanceProfile]
+	devices  roster[*MFADevice]
 
 	resources table[*Resource] // of other services, by ARN
 
@@ -76,7 +81,7 @@ func (w *World) change(id string) *Account {
 	}
 	c := *a
 	c.users, c.groups, c.roles = a.users.copy(), a.groups.copy(), a.roles.copy()
-	c.policies, c.profiles, c.resources = a.policies.copy(), a.profiles.copy(), a.resources.copy()
+	c.policies, c.profiles, c.devices, c.resources = a.policies.copy(), a.profiles.copy(), a.devices.copy(), a.resources.copy()
 	c.members, c.holding = a.members.copy(), a.holding.copy()
 	c.attached, c.bounded, c.uses = a.attached.copy(), a.bounded.copy(), a.uses.copy()
 	c.age = w.age

@@ -10,8 +10,9 @@ import (
 
 // A dump is a World in canonical form: equal Worlds have equal bytes. It is
 // lines of JSON: first the world, then each account, by id, followed by its
-// policies, groups, users, roles and instance profiles, by folded name, and
-// its registered resources, by ARN; then all access keys, by id. Indexes are not in it, nor what AWS manages.
+// policies, groups, users, roles, instance profiles and MFA devices, by folded
+// name, and its registered resources, by ARN; then all access keys, by id.
+// Indexes are not in it, nor what AWS manages.
 const dumpVersion = 1
 
 // line is one line: exactly one member is set.
@@ -23,6 +24,7 @@ type line struct {
 	User     *User            `json:"user,omitempty"`
 	Role     *Role            `json:"role,omitempty"`
 	Profile  *InstanceProfile `json:"instanceProfile,omitempty"`
+	Device   *MFADevice       `json:"mfaDevice,omitempty"`
 	Resource *Resource        `json:"resource,omitempty"`
 	Key      *AccessKey       `json:"accessKey,omitempty"`
 }
@@ -44,6 +46,7 @@ func (w *World) Dump(out io.Writer) error {
 		err = errors.Join(err, dump(enc, &a.users, func(u *User) line { return line{User: u} }))
 		err = errors.Join(err, dump(enc, &a.roles, func(r *Role) line { return line{Role: r} }))
 		err = errors.Join(err, dump(enc, &a.profiles, func(p *InstanceProfile) line { return line{Profile: p} }))
+		err = errors.Join(err, dump(enc, &a.devices, func(d *MFADevice) line { return line{Device: d} }))
 		for _, r := range a.resources.after("") {
 			err = errors.Join(err, enc.Encode(line{Resource: r}))
 		}

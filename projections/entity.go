@@ -30,6 +30,7 @@ const (
 	RolePrefix            = "AROA"
 	PolicyPrefix          = "ANPA"
 	InstanceProfilePrefix = "AIPA"
+	MFADevicePrefix       = "VMFA" // ours: AWS shows no id of a device but its ARN
 )
 
 func prefix(id string) string { return id[:min(4, len(id))] }
@@ -119,6 +120,8 @@ func (a *Account) editEntity(id string, edit func(*Entity)) {
 		a.editPolicy(id, func(p *Policy) { edit(&p.Entity) })
 	case InstanceProfilePrefix:
 		a.editInstanceProfile(id, func(p *InstanceProfile) { edit(&p.Entity) })
+	case MFADevicePrefix:
+		a.editMFADevice(id, func(d *MFADevice) { edit(&d.Entity) })
 	default:
 		a.editIdentity(id, func(i *Identity) { edit(&i.Entity) })
 	}

@@ -26,6 +26,7 @@ func (w *World) Indexes() (out []string) {
 		out = append(out, ids(a, &a.roles)...)
 		out = append(out, ids(a, &a.policies)...)
 		out = append(out, ids(a, &a.profiles)...)
+		out = append(out, ids(a, &a.devices)...)
 	}
 	for alias, id := range w.aliases.after("") {
 		out = append(out, fmt.Sprint(id, " alias ", alias))

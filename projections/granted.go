@@ -22,6 +22,7 @@ type granted struct {
 	compiled policy.Compiled // of policies
 	policies policy.Policies
 	few      [4]policy.Attached // room for the usual number of identity policies, in one place with the rest
+	self     bool               // with SelfService
 	base     *granted           // of a session with session policies: what its principal has
 	parts    []part
 }
@@ -67,9 +68,9 @@ func (w *World) granted(c *Caller) *granted {
 	g := nothing
 	switch {
 	case c.User != nil:
-		g = granting(c.Account, &c.User.Identity, c.User.Groups, c.User.ARN)
+		g = granting(c.Account, &c.User.Identity, c.User.Groups, c.User.ARN, c.Account.changesOwn())
 	case c.Role != nil:
-		g = granting(c.Account, &c.Role.Identity, nil, c.Role.ARN)
+		g = granting(c.Account, &c.Role.Identity, nil, c.Role.ARN, false)
 	}
 	if c.Session != nil && c.Session.Limited() {
 		return w.limited(c, g)
@@ -78,13 +79,13 @@ func (w *World) granted(c *Caller) *granted {
 }
 
 // granting returns what an identity's cell holds, made anew if it is not true
-// any more.
-func granting(a *Account, i *Identity, groups []string, arn func(*Account) string) *granted {
+// any more. self says that SelfService belongs to it.
+func granting(a *Account, i *Identity, groups []string, arn func(*Account) string, self bool) *granted {
 	g := i.cell.granted.Load()
-	if g != nil && g.holds(a, a.part) {
+	if g != nil && g.self == self && g.holds(a, a.part) {
 		return g
 	}
-	g = &granted{}
+	g = &granted{self: self}
 	g.policies.Identity = g.few[:0]
 	g.checked.Store(a.grants)
 	g.identity(a, i, arn(a))
@@ -94,6 +95,9 @@ func granting(a *Account, i *Identity, groups []string, arn func(*Account) strin
 		if ok {
 			g.identity(a, &group.Identity, group.ARN(a))
 		}
+	}
+	if self {
+		g.policies.Identity = append(g.policies.Identity, a.selfService())
 	}
 	if i.Boundary != "" {
 		if at, ok := g.managed(a, i.Boundary, policy.Boundary); ok {

@@ -80,17 +80,26 @@ func (h *history) account() *projections.Account {
 // try gives a command; it is refused or changes the World.
 func try[I, O any](h *history, command func(*commands.Tx, context.Context, I) (O, error), in I) error {
 	a := h.account()
-	tx := &commands.Tx{
-		World: h.world, Account: a, Now: h.now, Rand: h.rand, Keys: h.keys,
-		Caller: &projections.Caller{Type: projections.Root, Account: a, ARN: a.RootARN(), UserID: home},
-	}
-	if _, err := command(tx, context.Background(), in); err != nil {
+	return tryAs(h, &projections.Caller{Type: projections.Root, Account: a, ARN: a.RootARN(), UserID: home}, command, in)
+}
+
+func tryAs[I, O any](h *history, who *projections.Caller, command func(*commands.Tx, context.Context, I) (O, error), in I) error {
+	hashing := commands.NewHashing(h.rand, seal.Cost{Memory: 8, Time: 1, Threads: 1})
+	for {
+		tx := &commands.Tx{World: h.world, Account: h.account(), Now: h.now, Rand: h.rand, Keys: h.keys, Caller: who, Hashing: hashing}
+		_, err := command(tx, context.Background(), in)
+		if w, ok := hashing.Next(); ok {
+			hashing.Did(w, w.Do())
+			continue
+		}
+		if err != nil {
+			tx.Facts = nil
+		}
+		if facts := append(tx.Anyway, tx.Facts...); len(facts) > 0 {
+			h.append(facts)
+		}
 		return err
 	}
-	if len(tx.Facts) > 0 {
-		h.append(tx.Facts)
-	}
-	return nil
 }
 
 const (
@@ -107,6 +116,30 @@ func granting(who string) string {
 }
 
 func policyARN(name string) *string { return new("arn:aws:iam::" + home + ":policy/" + name) }
+
+func serial(device string) *string { return new("arn:aws:iam::" + home + ":mfa/" + device) }
+
+// code is what a device shows, so many steps from now.
+func (h *history) code(d *projections.MFADevice, steps int) string {
+	seed, err := h.keys.Open(home, d.ID, "seed", d.Seed)
+	if err != nil {
+		panic(err)
+	}
+	c, err := seal.Code(seed, int(h.now.Unix()/seal.CodeStep)+steps)
+	if err != nil {
+		panic(err)
+	}
+	return c.Reveal()
+}
+
+// enable makes a device a user's, by codes of it if there is one.
+func (h *history) enable(device, user string, steps int) error {
+	in := &iam.EnableMFADeviceInput{UserName: &user, SerialNumber: serial(device), AuthenticationCode1: new("000000"), AuthenticationCode2: new("000000")}
+	if d, ok := h.account().MFADeviceNamed(device); ok {
+		in.AuthenticationCode1, in.AuthenticationCode2 = new(h.code(d, steps)), new(h.code(d, steps+1))
+	}
+	return try(h, (*commands.Tx).EnableMFADevice, in)
+}
 
 // step gives one random command. There are few names, some of them the same
 // but for case, so that most commands meet something.
@@ -130,6 +163,8 @@ func (h *history) step(t *rapid.T) {
 		return []types.Tag{{Key: pick("key", "k", "K", "l"), Value: pick("value", "1", "2")}}
 	}
 	keys := func() []string { return []string{*pick("key", "k", "K", "l")} }
+	device := func() *string { return pick("device", "d", "D", "e") }
+	password := func() *string { return pick("password", "Passw0rd!", "Pa55word!", "short") }
 	version := func() *string { return pick("version", "v1", "v2", "v3") }
 	resource := func() *string {
 		return pick("resource", "arn:aws:s3:::b", "arn:aws:s3:::b/x", "arn:aws:s3:::c", "arn:aws:sqs:us-east-1:"+home+":q")
@@ -182,6 +217,55 @@ func (h *history) step(t *rapid.T) {
 		func() error {
 			u := user()
 			return try(h, (*tx).DeleteAccessKey, &iam.DeleteAccessKeyInput{UserName: u, AccessKeyId: key(*u)})
+		},
+		func() error {
+			return try(h, (*tx).UpdateAccountPasswordPolicy, &iam.UpdateAccountPasswordPolicyInput{
+				AllowUsersToChangePassword: *user() == "a", PasswordReusePrevention: new(int32(len(*path()))), RequireNumbers: *user() == "b"})
+		},
+		func() error {
+			return try(h, (*tx).DeleteAccountPasswordPolicy, &iam.DeleteAccountPasswordPolicyInput{})
+		},
+		func() error {
+			return try(h, (*tx).CreateLoginProfile, &iam.CreateLoginProfileInput{UserName: user(), Password: password(), PasswordResetRequired: *user() == "a"})
+		},
+		func() error {
+			return try(h, (*tx).UpdateLoginProfile, &iam.UpdateLoginProfileInput{UserName: user(), Password: password(), PasswordResetRequired: new(*user() == "a")})
+		},
+		func() error {
+			return try(h, (*tx).DeleteLoginProfile, &iam.DeleteLoginProfileInput{UserName: user()})
+		},
+		func() error {
+			u, ok := h.account().User(*user())
+			if !ok {
+				return nil
+			}
+			who := &projections.Caller{Type: projections.IAMUser, Account: h.account(), User: u, ARN: u.ARN(h.account()), UserID: u.ID}
+			return tryAs(h, who, (*tx).ChangePassword, &iam.ChangePasswordInput{OldPassword: password(), NewPassword: password()})
+		},
+		func() error {
+			return try(h, (*tx).CreateVirtualMFADevice, &iam.CreateVirtualMFADeviceInput{VirtualMFADeviceName: device(), Tags: tags()})
+		},
+		func() error { return h.enable(*device(), *user(), rapid.IntRange(-3, 3).Draw(t, "steps")) },
+		func() error {
+			return try(h, (*tx).DeactivateMFADevice, &iam.DeactivateMFADeviceInput{UserName: pick("whose", "a", "b", home), SerialNumber: serial(*device())})
+		},
+		func() error {
+			return try(h, (*tx).DeleteVirtualMFADevice, &iam.DeleteVirtualMFADeviceInput{SerialNumber: serial(*device())})
+		},
+		func() error {
+			return try(h, (*tx).TagMFADevice, &iam.TagMFADeviceInput{SerialNumber: serial(*device()), Tags: tags()})
+		},
+		func() error {
+			u, ok := h.account().User(*user())
+			if !ok || len(u.MFA) == 0 {
+				return nil
+			}
+			d, _ := h.account().MFADeviceByID(u.MFA[0])
+			who := &projections.Caller{Type: projections.IAMUser, Account: h.account(), User: u, ARN: u.ARN(h.account()), UserID: u.ID}
+			code := h.code(d, rapid.IntRange(-3, 3).Draw(t, "steps"))
+			return tryAs(h, who, func(x *tx, _ context.Context, code string) (*struct{}, error) {
+				return nil, x.Factor(serial(d.Name), &code)
+			}, code)
 		},
 		func() error { return try(h, (*tx).CreateGroup, &iam.CreateGroupInput{GroupName: group()}) },
 		func() error {
@@ -473,6 +557,16 @@ func TestEverythingCanBeDeleted(t *testing.T) {
 				conflicts(u.Name, true, del())
 				must(try(h, (*tx).DeleteAccessKey, &iam.DeleteAccessKeyInput{UserName: &u.Name, AccessKeyId: &id}))
 			}
+			for _, id := range u.MFA {
+				conflicts(u.Name, true, del())
+				d, _ := a().MFADeviceByID(id)
+				conflicts(d.Name, true, try(h, (*tx).DeleteVirtualMFADevice, &iam.DeleteVirtualMFADeviceInput{SerialNumber: serial(d.Name)}))
+				must(try(h, (*tx).DeactivateMFADevice, &iam.DeactivateMFADeviceInput{UserName: &u.Name, SerialNumber: serial(d.Name)}))
+			}
+			if u.Login != nil {
+				conflicts(u.Name, true, del())
+				must(try(h, (*tx).DeleteLoginProfile, &iam.DeleteLoginProfileInput{UserName: &u.Name}))
+			}
 			must(del())
 		}
 		for _, g := range frozen.GroupsAfter("") {
@@ -508,6 +602,12 @@ func TestEverythingCanBeDeleted(t *testing.T) {
 			}
 			must(try(h, (*tx).DeletePolicy, &iam.DeletePolicyInput{PolicyArn: &p.ARN}))
 		}
+		for _, d := range frozen.MFADevicesAfter("") {
+			if d.User == home {
+				must(try(h, (*tx).DeactivateMFADevice, &iam.DeactivateMFADeviceInput{SerialNumber: serial(d.Name)}))
+			}
+			must(try(h, (*tx).DeleteVirtualMFADevice, &iam.DeleteVirtualMFADeviceInput{SerialNumber: serial(d.Name)}))
+		}
 		for _, id := range frozen.RootKeys {
 			must(try(h, (*tx).DeleteAccessKey, &iam.DeleteAccessKeyInput{AccessKeyId: &id}))
 		}
@@ -518,7 +618,7 @@ func TestEverythingCanBeDeleted(t *testing.T) {
 			must(try(h, (*tx).DeleteResource, &commands.DeleteResourceInput{ResourceArn: arn}))
 		}
 		left := a()
-		if n := left.Users() + left.Groups() + left.Roles() + left.Policies() + left.InstanceProfiles() + left.Resources() + h.world.Keys(); n != 0 {
+		if n := left.Users() + left.Groups() + left.Roles() + left.Policies() + left.InstanceProfiles() + left.MFADevices() + left.Resources() + h.world.Keys(); n != 0 {
 			t.Errorf("%d entities are left", n)
 		}
 		if left := h.world.Indexes(); len(left) > 0 {

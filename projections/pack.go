@@ -35,6 +35,7 @@ const (
 	packUser     = 'u'
 	packRole     = 'r'
 	packProfile  = 'i'
+	packDevice   = 'm'
 	packResource = 's'
 	packKey      = 'k'
 
@@ -60,6 +61,9 @@ func (w *World) Pack(out io.Writer) error {
 		p.time(a.Created)
 		p.uint(a.Seq)
 		p.list(a.RootKeys, p.str)
+		p.passwordPolicy(a.PasswordPolicy)
+		p.refused(a.RootRefused)
+		p.list(a.RootMFA, p.str)
 		for _, e := range a.policies.after("") {
 			p.entry(packPolicy)
 			p.policy(e)
@@ -73,6 +77,9 @@ func (w *World) Pack(out io.Writer) error {
 			p.identity(&e.Identity)
 			p.list(e.Groups, p.ref)
 			p.list(e.Keys, p.str)
+			p.login(e.Login)
+			p.refused(e.Refused)
+			p.list(e.MFA, p.str)
 		}
 		for _, e := range a.roles.after("") {
 			p.entry(packRole)
@@ -82,6 +89,18 @@ func (w *World) Pack(out io.Writer) error {
 			p.entry(packProfile)
 			p.entity(&e.Entity)
 			p.str(e.Role)
+		}
+		for _, e := range a.devices.after("") {
+			p.entry(packDevice)
+			p.entity(&e.Entity)
+			p.str(e.Seed)
+			p.str(e.User)
+			p.bool(!e.Enabled.IsZero())
+			if !e.Enabled.IsZero() {
+				p.time(e.Enabled)
+			}
+			p.int(e.Step)
+			p.int(e.Drift)
 		}
 		for _, e := range a.resources.after("") {
 			p.entry(packResource)
@@ -221,6 +240,39 @@ func (p *packer) resource(r *Resource) {
 		p.doc(r.Policy)
 	}
 	p.bound(r.Bound)
+}
+
+func (p *packer) passwordPolicy(e *PasswordPolicy) {
+	if p.bool(e != nil); e == nil {
+		return
+	}
+	p.int(e.MinimumLength)
+	for _, is := range []bool{e.RequireSymbols, e.RequireNumbers, e.RequireUppercase, e.RequireLowercase, e.ChangeOwn} {
+		p.bool(is)
+	}
+	p.int(e.MaxAge)
+	p.int(e.Reuse)
+	if p.bool(e.HardExpiry != nil); e.HardExpiry != nil {
+		p.bool(*e.HardExpiry)
+	}
+}
+
+func (p *packer) login(e *Login) {
+	if p.bool(e != nil); e == nil {
+		return
+	}
+	p.time(e.Created)
+	p.time(e.Changed)
+	p.bool(e.ResetRequired)
+	p.str(e.Password)
+	p.list(e.Earlier, p.str)
+}
+
+func (p *packer) refused(e *Refused) {
+	if p.bool(e != nil); e != nil {
+		p.int(e.Count)
+		p.time(e.Last)
+	}
 }
 
 func (p *packer) role(r *Role) {
@@ -369,6 +421,7 @@ func unpackFrame(text string) (f unpacked) {
 		switch kind {
 		case packAccount:
 			a = &Account{ID: u.str(), Name: u.str(), Alias: u.str(), Created: u.time(), Seq: u.uint(), RootKeys: u.list(u.str), grants: newVersion()}
+			a.PasswordPolicy, a.RootRefused, a.RootMFA = u.passwordPolicy(), u.refused(), u.list(u.str)
 			f.accounts = append(f.accounts, a)
 		case packPolicy:
 			p := u.policy()
@@ -377,7 +430,7 @@ func unpackFrame(text string) (f unpacked) {
 			g := &Group{u.identity()}
 			enter(func(a *Account) { a.addGroup(g) })
 		case packUser:
-			one := &User{Identity: u.identity(), Groups: u.list(u.ref), Keys: u.list(u.str)}
+			one := &User{Identity: u.identity(), Groups: u.list(u.ref), Keys: u.list(u.str), Login: u.login(), Refused: u.refused(), MFA: u.list(u.str)}
 			enter(func(a *Account) { a.addUser(one) })
 		case packRole:
 			r := u.role()
@@ -388,6 +441,13 @@ func unpackFrame(text string) (f unpacked) {
 		case packResource:
 			r := u.resource()
 			enter(func(a *Account) { a.resources.add(r.ARN, r) })
+		case packDevice:
+			d := &MFADevice{Entity: u.entity(), Seed: u.str(), User: u.str()}
+			if u.bool() {
+				d.Enabled = u.time()
+			}
+			d.Step, d.Drift = u.int(), u.int()
+			enter(func(a *Account) { a.devices.add(a.age, d) })
 		case packKey:
 			f.keys = append(f.keys, &AccessKey{ID: u.str(), Account: u.ref(), UserID: u.str(), Secret: u.str(), Active: u.bool(), Created: u.time()})
 		default:
@@ -545,6 +605,35 @@ func (u *unpacker) identity() Identity {
 	}
 	i.Attached, i.Boundary = u.list(u.ref), u.ref()
 	return i
+}
+
+func (u *unpacker) passwordPolicy() *PasswordPolicy {
+	if !u.bool() {
+		return nil
+	}
+	p := &PasswordPolicy{
+		MinimumLength: u.int(), RequireSymbols: u.bool(), RequireNumbers: u.bool(), RequireUppercase: u.bool(), RequireLowercase: u.bool(),
+		ChangeOwn: u.bool(), MaxAge: u.int(), Reuse: u.int(),
+	}
+	if u.bool() {
+		hard := u.bool()
+		p.HardExpiry = &hard
+	}
+	return p
+}
+
+func (u *unpacker) login() *Login {
+	if !u.bool() {
+		return nil
+	}
+	return &Login{Created: u.time(), Changed: u.time(), ResetRequired: u.bool(), Password: u.str(), Earlier: u.list(u.str)}
+}
+
+func (u *unpacker) refused() *Refused {
+	if !u.bool() {
+		return nil
+	}
+	return &Refused{Count: u.int(), Last: u.time()}
 }
 
 func (u *unpacker) role() *Role {

@@ -30,6 +30,7 @@ func everything(accounts, users int) *World {
 		r := set(&Resource{}, &n)
 		a.resources.set(r.ARN, r)
 		w.owners.set(r.ARN, a.ID) // it names no account
+		a.devices.add(a.age, set(&MFADevice{}, &n))
 		k := set(&AccessKey{}, &n)
 		w.keys.add(k.ID, k)
 	}
@@ -164,6 +165,7 @@ func FuzzUnpack(f *testing.F) {
 		func(w *World, a *Account) { a.addUser(set(&User{}, &n)) },
 		func(w *World, a *Account) { a.addRole(set(&Role{}, &n)) },
 		func(w *World, a *Account) { a.addInstanceProfile(set(&InstanceProfile{}, &n)) },
+		func(w *World, a *Account) { a.devices.add(a.age, set(&MFADevice{}, &n)) },
 		func(w *World, a *Account) { k := set(&AccessKey{}, &n); w.keys.add(k.ID, k) },
 	} {
 		w, a := &World{}, &Account{ID: "1"}

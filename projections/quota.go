@@ -9,6 +9,8 @@ type Quotas struct {
 	PoliciesPerRole                                  int
 	VersionsPerPolicy                                int
 	AccessKeysPerUser                                int // and for the root user
+	MFADevices                                       int // virtual ones
+	MFADevicesPerUser                                int // and for the root user
 	Tags                                             int // per resource
 	// Characters without white space.
 	PolicySize                                      int
@@ -23,7 +25,7 @@ type Quotas struct {
 var defaults = Quotas{
 	Users: 5000, Groups: 300, Roles: 1000, Policies: 1500, InstanceProfiles: 1000,
 	GroupsPerUser: 10, PoliciesPerUser: 10, PoliciesPerGroup: 10, PoliciesPerRole: 10,
-	VersionsPerPolicy: 5, AccessKeysPerUser: 2, Tags: 50,
+	VersionsPerPolicy: 5, AccessKeysPerUser: 2, MFADevices: 5000, MFADevicesPerUser: 8, Tags: 50,
 	PolicySize: 6144, UserInlineSize: 2048, GroupInlineSize: 5120, RoleInlineSize: 10240, TrustSize: 2048,
 	Resources: 10_000, ResourcePolicySize: 20 << 10,
 }

@@ -11,6 +11,10 @@ type User struct {
 	Identity
 	Groups []string `json:"groups,omitempty"` // ids, in the order of joining
 	Keys   []string `json:"keys,omitempty"`   // ids of its access keys, in the order of creation
+	MFA    []string `json:"mfa,omitempty"`    // ids of its MFA devices, in the order of enabling
+
+	Login   *Login   `json:"login,omitempty"`   // nil: it has no password
+	Refused *Refused `json:"refused,omitempty"` // nil: the last password or MFA code was right
 }
 
 // ARN is the ARN of u, a user of account a.

@@ -64,6 +64,11 @@ func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 	case events.AccountAliasDeleted:
 		w.dropAlias(a)
 
+	case events.PasswordPolicyUpdated:
+		a.setPasswordPolicy(f)
+	case events.PasswordPolicyDeleted:
+		a.PasswordPolicy = nil
+
 	case events.UserCreated:
 		w.addUser(a, u, f)
 	case events.UserRenamed:
@@ -120,6 +125,32 @@ func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 		w.updateKey(a, f)
 	case events.AccessKeyDeleted:
 		w.deleteKey(a, f)
+
+	case events.LoginProfileCreated:
+		a.editUser(f.User, func(user *User) {
+			user.Login = &Login{Created: u.Time, Changed: u.Time, ResetRequired: f.ResetRequired, Password: f.Password}
+		})
+	case events.LoginProfileUpdated:
+		a.updateLogin(u, f)
+	case events.LoginProfileDeleted:
+		a.editUser(f.User, func(user *User) { user.Login = nil })
+	case events.PasswordChanged:
+		a.setPassword(u, f)
+	case events.CredentialRefused:
+		a.refuse(u, f)
+
+	case events.MFADeviceCreated:
+		a.devices.add(a.age, &MFADevice{Entity: w.entity(u, f.ID, f.Name, f.Path, f.Tags), Seed: f.Seed})
+	case events.MFADeviceEnabled:
+		a.enableMFADevice(u, f)
+	case events.MFADeviceResynced:
+		a.editMFADevice(f.ID, func(d *MFADevice) { d.Step, d.Drift = f.Step, f.Drift })
+	case events.MFACodeAccepted:
+		a.acceptCode(f)
+	case events.MFADeviceDeactivated:
+		a.releaseMFADevice(f.ID)
+	case events.MFADeviceDeleted:
+		a.deleteMFADevice(f.ID)
 
 	case events.Tagged:
 		a.editEntity(f.ID, func(e *Entity) { e.Tags = MergeTags(e.Tags, w.shareTags(f.Tags)) })

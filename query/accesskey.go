@@ -40,8 +40,8 @@ func (v *View) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInput) 
 	return &iam.ListAccessKeysOutput{AccessKeyMetadata: keys, IsTruncated: more, Marker: marker}, nil
 }
 
-// GetAccessKeyLastUsed says when, where and for what a key was last used, and
-// whose it is.
+// GetAccessKeyLastUsed says whose a key is; when, where and for what it was
+// last used is in no World, so LastUse adds it.
 func (v *View) GetAccessKeyLastUsed(ctx context.Context, in *iam.GetAccessKeyLastUsedInput) (*iam.GetAccessKeyLastUsedOutput, error) {
 	k, ok := v.World.AccessKey(*in.AccessKeyId)
 	if !ok || k.Account != v.Account.ID {
@@ -52,12 +52,19 @@ func (v *View) GetAccessKeyLastUsed(ctx context.Context, in *iam.GetAccessKeyLas
 	if u, ok := v.Account.UserByID(k.UserID); ok {
 		out.UserName = &u.Name
 	}
-	if v.LastUsed != nil {
-		if at, service, region, ok := v.LastUsed(k.ID); ok {
-			out.AccessKeyLastUsed = &types.AccessKeyLastUsed{LastUsedDate: &at, ServiceName: &service, Region: &region}
-		}
-	}
 	return out, nil
+}
+
+// LastUse adds to an answer what the trail knows of a key of an account.
+func LastUse(ctx context.Context, t Trail, account, key string, out *iam.GetAccessKeyLastUsedOutput) error {
+	if t == nil {
+		return nil
+	}
+	uses, err := t.LastUsed(ctx, account, key)
+	if use, ok := uses[key]; ok && err == nil {
+		out.AccessKeyLastUsed = &types.AccessKeyLastUsed{LastUsedDate: &use.Time, ServiceName: &use.Service, Region: &use.Region}
+	}
+	return err
 }
 
 // GetAccessKeyInfo says which account a long-term key belongs to. The ids of

@@ -29,12 +29,20 @@ func (v *View) ListAccountAliases(ctx context.Context, in *iam.ListAccountAliase
 // cannot be made yet counts 0.
 func (v *View) GetAccountSummary(ctx context.Context, in *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
 	a, q := v.Account, v.Account.Quotas()
-	versions, rootKeys := 0, 0
+	versions, rootKeys, rootMFA, inUse := 0, 0, 0, 0
 	for _, p := range a.PoliciesAfter("") {
 		versions += len(p.Versions)
 	}
 	if len(a.RootKeys) > 0 {
 		rootKeys = 1
+	}
+	if len(a.RootMFA) > 0 {
+		rootMFA = 1
+	}
+	for _, d := range a.MFADevicesAfter("") {
+		if d.User != "" {
+			inUse++
+		}
 	}
 	out := map[string]int32{}
 	for name, n := range map[types.SummaryKeyType]int{
@@ -49,9 +57,9 @@ func (v *View) GetAccountSummary(ctx context.Context, in *iam.GetAccountSummaryI
 		types.SummaryKeyTypeGroupsPerUserQuota:                q.GroupsPerUser,
 		types.SummaryKeyTypeSigningCertificatesPerUserQuota:   2,
 		types.SummaryKeyTypeAccessKeysPerUserQuota:            q.AccessKeysPerUser,
-		types.SummaryKeyTypeMFADevices:                        0,
-		types.SummaryKeyTypeMFADevicesInUse:                   0,
-		types.SummaryKeyTypeAccountMFAEnabled:                 0,
+		types.SummaryKeyTypeMFADevices:                        a.MFADevices(),
+		types.SummaryKeyTypeMFADevicesInUse:                   inUse,
+		types.SummaryKeyTypeAccountMFAEnabled:                 rootMFA,
 		types.SummaryKeyTypeAccountAccessKeysPresent:          rootKeys,
 		types.SummaryKeyTypeAccountPasswordPresent:            0,
 		types.SummaryKeyTypeAccountSigningCertificatesPresent: 0,

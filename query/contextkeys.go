@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
@@ -33,6 +34,9 @@ func (v *View) GetContextKeysForPrincipalPolicy(ctx context.Context, in *iam.Get
 	}
 	s.addAttached(v, who)
 	s.policies.Boundary = nil // which bounds the principal, and is not attached to it
+	s.policies.Identity = slices.DeleteFunc(slices.Clone(s.policies.Identity), func(at policy.Attached) bool {
+		return at.Source.ARN == v.Account.RootARN() // nor is what the password policy grants
+	})
 	keys, _ := s.keys()
 	return &iam.GetContextKeysForPrincipalPolicyOutput{ContextKeyNames: keys}, nil
 }

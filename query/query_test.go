@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
@@ -87,10 +86,15 @@ func TestDescriptions(t *testing.T) {
 		`{"PolicyDocument":"%7B%20%22%C3%A9%22%3A%20%22~%2A%22%20%7D","PolicyName":"own","RoleName":"r"}`)
 	answers(t, "a key never used", v, (*View).GetAccessKeyLastUsed, &iam.GetAccessKeyLastUsedInput{AccessKeyId: new("AKIAQEAAAAAAAAAAAAAA")},
 		`{"AccessKeyLastUsed":{"Region":"N/A","ServiceName":"N/A"},"UserName":"Ana"}`)
-	v.LastUsed = func(key string) (time.Time, string, string, bool) {
-		return v.Now, "iam", "us-east-1", key == "AKIAQEAAAAAAAAAAAAAA"
+	trail := uses{"AKIAQEAAAAAAAAAAAAAA": {v.Now, "iam", "us-east-1"}}
+	used := func(v *View, ctx context.Context, in *iam.GetAccessKeyLastUsedInput) (*iam.GetAccessKeyLastUsedOutput, error) {
+		out, err := v.GetAccessKeyLastUsed(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return out, LastUse(ctx, trail, v.Account.ID, *in.AccessKeyId, out)
 	}
-	answers(t, "a key used", v, (*View).GetAccessKeyLastUsed, &iam.GetAccessKeyLastUsedInput{AccessKeyId: new("AKIAQEAAAAAAAAAAAAAA")},
+	answers(t, "a key used", v, used, &iam.GetAccessKeyLastUsedInput{AccessKeyId: new("AKIAQEAAAAAAAAAAAAAA")},
 		`{"AccessKeyLastUsed":{"LastUsedDate":"2026-11-22T09:00:00Z","Region":"us-east-1","ServiceName":"iam"},"UserName":"Ana"}`)
 	answers(t, "root's keys", v, (*View).ListAccessKeys, &iam.ListAccessKeysInput{},
 		`{"AccessKeyMetadata":[{"AccessKeyId":"AKIAQEAAAAAAAAAAAAAB","CreateDate":"2026-11-22T08:00:08Z","Status":"Active"}],"IsTruncated":false}`)

@@ -129,7 +129,9 @@ func (s *simulation) addAttached(v *View, of *source) {
 
 func (s *simulation) attach(v *View, of *source, at policy.Attached) {
 	text, id := "", at.Source.Name
-	if id == "" {
+	if at.Source.ARN == v.Account.RootARN() { // no inline policy is the root user's
+		text = projections.SelfService
+	} else if id == "" {
 		if m, ok := v.World.Managed(at.Source.ARN); ok {
 			text, id = m.InForce().Document.Text, m.Name
 		}

@@ -23,6 +23,10 @@ type Trail interface {
 	// SQL runs one SELECT as a reader who sees the rows of account only; "*"
 	// is all accounts.
 	SQL(ctx context.Context, account, text string) (TrailTable, error)
+	// LastUsed says of one long-term key of an account, or with "" of all, when
+	// it was last used: by somebody who had its secret, allowed or not. Of a key
+	// that never was it says nothing.
+	LastUsed(ctx context.Context, account, key string) (map[string]KeyUse, error)
 	// Status tells when the last row arrived and what stands in the way.
 	Status() TrailStatus
 }
@@ -71,6 +75,12 @@ type TrailTable struct {
 	Types   []string
 	Rows    [][]any
 	More    bool // cut at the limit
+}
+
+// KeyUse is when, where and for what a key was used.
+type KeyUse struct {
+	Time            time.Time
+	Service, Region string
 }
 
 // TrailStatus is how the copy of the log into the audit store fares.

@@ -21,7 +21,6 @@ type View struct {
 	Trail   Trail         // the audit store; nil if there is none
 	Journal *Journal      // for the operator's own actions
 
-	// LastUsed says when and for what a long-term key was last used: the
-	// journal of identities does not know. Nil: nobody can say.
-	LastUsed func(keyID string) (at time.Time, service, region string, ok bool)
+	Reports *Reports                  // credential reports
+	Freeze  func() *projections.World // the World of now, for a query that reads it for long
 }

@@ -18,11 +18,12 @@ import (
 // revealers are the functions that may see a secret's plaintext, each with its
 // reason. A new one is a decision: think, then add it here.
 var revealers = []string{
-	"cmd/keytrail/sigv4.derive",      // a signature is made with it
-	"cmd/keytrail/sigv4.(*cache).id", // its hash names the derived key
-	"commands.(*Tx).CreateAccessKey", // shown once, in the answer
-	"commands.(*Tx).issue",           // shown once, in the answer
-	"commands.(*Tx).CreateAccount",   // shown once, in the answer
+	"cmd/keytrail/sigv4.derive",             // a signature is made with it
+	"cmd/keytrail/sigv4.(*cache).id",        // its hash names the derived key
+	"commands.(*Tx).CreateAccessKey",        // shown once, in the answer
+	"commands.(*Tx).issue",                  // shown once, in the answer
+	"commands.(*Tx).CreateAccount",          // shown once, in the answer
+	"commands.(*Tx).CreateVirtualMFADevice", // likewise
 }
 
 // Only who is listed calls Secret.Reveal, and only package seal reaches past it.

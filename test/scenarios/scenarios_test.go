@@ -14,6 +14,7 @@
 //	as-session NAME [..]   the same with get-session-token
 //	aws ...                the AWS CLI
 //	keytrail ...           our own CLI
+//	totp FILE STEPS...     set $code1, $code2 … to what the MFA device with the seed in FILE shows so many steps of 30 s from now
 //	set NAME               keep what the last command printed as $NAME
 //	trail EVENT WHO [TEXT] wait until LookupEvents shows the newest EVENT of WHO (user or session name; root;
 //	                       nobody) whose lines match the regular expression TEXT, and print those lines
@@ -30,6 +31,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +42,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keytrail/keytrail/events"
+	"github.com/keytrail/keytrail/events/seal"
 	"github.com/keytrail/keytrail/test/harness"
 )
 
@@ -70,7 +73,7 @@ func TestScenarios(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": with((*script).server), "user": with((*script).user), "key": with((*script).key), "account": with((*script).account),
 			"as": with((*script).as), "as-role": with((*script).asRole), "as-session": with((*script).asSession),
-			"aws": with((*script).aws), "keytrail": with((*script).keytrail), "set": with((*script).set),
+			"aws": with((*script).aws), "keytrail": with((*script).keytrail), "set": with((*script).set), "totp": with((*script).totp),
 			"trail": with((*script).trail), "verify": with((*script).verify),
 			"certificate": with((*script).certificate), "served": with((*script).served),
 		},
@@ -305,6 +308,18 @@ func (x *script) keytrail(ts *testscript.TestScript, neg bool, args []string) {
 func (x *script) set(ts *testscript.TestScript, neg bool, args []string) {
 	must(ts, neg, args, 1, 1)
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+func (x *script) totp(ts *testscript.TestScript, neg bool, args []string) {
+	must(ts, neg, args, 2, 9)
+	seed := seal.NewSecret(strings.TrimSpace(ts.ReadFile(args[0])))
+	for i, arg := range args[1:] {
+		steps, err := strconv.Atoi(arg)
+		ts.Check(err)
+		code, err := seal.Code(seed, int(time.Now().Unix()/seal.CodeStep)+steps)
+		ts.Check(err)
+		ts.Setenv(fmt.Sprint("code", i+1), code.Reveal())
+	}
 }
 
 func (x *script) trail(ts *testscript.TestScript, neg bool, args []string) {
