@@ -1,8 +1,6 @@
 package audit
 
 import (
-	"strings"
-
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/keytrail/keytrail/commands"
@@ -16,9 +14,7 @@ func (k *ask) policy(arn *string) {
 	if p, ok := k.world.Managed(*arn); ok {
 		t.tags = p.Tags
 	}
-	if parts := strings.SplitN(*arn, ":", 6); len(parts) == 6 && parts[4] != "aws" && parts[4] != k.account.ID {
-		t.owner = parts[4]
-	}
+	k.foreign(t)
 }
 
 var policies = []Action{

@@ -186,7 +186,7 @@ func said(err error) string {
 }
 
 var (
-	anyID  = regexp.MustCompile(`\b(VMFA|AIDA|AGPA|AROA|ANPA|AIPA|AKIA|ASIA)[A-Z0-9]{16,17}\b`)
+	anyID  = regexp.MustCompile(`\b(VMFA|AIDA|AGPA|AROA|ANPA|AIPA|AKIA|ASIA|OIDC|SAML|KEY)[A-Z0-9]{16,20}\b`)
 	sealed = regexp.MustCompile(`k1\.[A-Za-z0-9+/]{90,}`)
 )
 
@@ -203,8 +203,9 @@ func (n *naming) name(text string) string {
 	text = sealed.ReplaceAllString(text, "SEALED")
 	return anyID.ReplaceAllStringFunc(text, func(id string) string {
 		if n.names[id] == "" {
-			n.count[id[:4]]++
-			n.names[id] = fmt.Sprint(id[:4], n.count[id[:4]])
+			kind := anyID.FindStringSubmatch(id)[1]
+			n.count[kind]++
+			n.names[id] = fmt.Sprint(kind, n.count[kind])
 		}
 		return n.names[id]
 	})

@@ -146,7 +146,7 @@ func (tx *Tx) bind(document string, p *policy.Policy) (*events.Trust, error) {
 		case ref.Type == "Service":
 			ok = isService(ref.Value)
 		case ref.Type == "Federated":
-			ok = publicProviders[ref.Value] // those of an account cannot be made yet
+			ok = publicProviders[ref.Value] || tx.knowsProvider(ref.Value)
 		case ref.Type == "CanonicalUser":
 			ok = false
 		case ref.Value != "*":
@@ -163,6 +163,13 @@ func (tx *Tx) bind(document string, p *policy.Policy) (*events.Trust, error) {
 		}
 	}
 	return t, nil
+}
+
+// knowsProvider says whether a provider of that ARN is known here.
+func (tx *Tx) knowsProvider(arn string) bool {
+	_, oidc := answer.OIDCProviderAt(tx.Account, arn)
+	_, saml := answer.SAMLProviderAt(tx.Account, arn)
+	return oidc == nil || saml == nil
 }
 
 // publicProviders may be trusted without being set up (IAM User Guide, "AWS

@@ -49,6 +49,24 @@ func (tx *Tx) TagInstanceProfile(ctx context.Context, in *iam.TagInstanceProfile
 	return done(&iam.TagInstanceProfileOutput{}, tx.tag(&p.Entity, in.Tags))
 }
 
+// TagOpenIDConnectProvider adds tags to a provider, or changes those it has.
+func (tx *Tx) TagOpenIDConnectProvider(ctx context.Context, in *iam.TagOpenIDConnectProviderInput) (*iam.TagOpenIDConnectProviderOutput, error) {
+	p, err := answer.OIDCProviderAt(tx.Account, *in.OpenIDConnectProviderArn)
+	if err != nil {
+		return nil, err
+	}
+	return done(&iam.TagOpenIDConnectProviderOutput{}, tx.tag(&p.Entity, in.Tags))
+}
+
+// TagSAMLProvider adds tags to a provider, or changes those it has.
+func (tx *Tx) TagSAMLProvider(ctx context.Context, in *iam.TagSAMLProviderInput) (*iam.TagSAMLProviderOutput, error) {
+	p, err := answer.SAMLProviderAt(tx.Account, *in.SAMLProviderArn)
+	if err != nil {
+		return nil, err
+	}
+	return done(&iam.TagSAMLProviderOutput{}, tx.tag(&p.Entity, in.Tags))
+}
+
 // UntagUser removes tags of a user, as far as it has them.
 func (tx *Tx) UntagUser(ctx context.Context, in *iam.UntagUserInput) (*iam.UntagUserOutput, error) {
 	u, err := answer.Users.Find(tx.Account, *in.UserName)
@@ -87,6 +105,26 @@ func (tx *Tx) UntagInstanceProfile(ctx context.Context, in *iam.UntagInstancePro
 	}
 	tx.untag(&p.Entity, in.TagKeys)
 	return &iam.UntagInstanceProfileOutput{}, nil
+}
+
+// UntagOpenIDConnectProvider removes tags of a provider, as far as it has them.
+func (tx *Tx) UntagOpenIDConnectProvider(ctx context.Context, in *iam.UntagOpenIDConnectProviderInput) (*iam.UntagOpenIDConnectProviderOutput, error) {
+	p, err := answer.OIDCProviderAt(tx.Account, *in.OpenIDConnectProviderArn)
+	if err != nil {
+		return nil, err
+	}
+	tx.untag(&p.Entity, in.TagKeys)
+	return &iam.UntagOpenIDConnectProviderOutput{}, nil
+}
+
+// UntagSAMLProvider removes tags of a provider, as far as it has them.
+func (tx *Tx) UntagSAMLProvider(ctx context.Context, in *iam.UntagSAMLProviderInput) (*iam.UntagSAMLProviderOutput, error) {
+	p, err := answer.SAMLProviderAt(tx.Account, *in.SAMLProviderArn)
+	if err != nil {
+		return nil, err
+	}
+	tx.untag(&p.Entity, in.TagKeys)
+	return &iam.UntagSAMLProviderOutput{}, nil
 }
 
 func (tx *Tx) tag(e *projections.Entity, in []types.Tag) error {

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "write testdata of facts that have none yet")
@@ -82,6 +83,16 @@ var samples = []Event{
 	ResourceTagged{ARN: "arn:aws:s3:::b", Tags: []Tag{{"b", "2"}, {"A", "1"}}},
 	ResourceUntagged{ARN: "arn:aws:s3:::b", Keys: []string{"b"}},
 	ResourceDeleted{ARN: "arn:aws:s3:::b"},
+	OIDCProviderCreated{ID: "OIDCQEAAAAAAAAAAAAAA1", URL: "id.example.com/a", Clients: []string{"web"}, Thumbprints: []string{"990f4193972f2becf12ddeda5237f9c952f20d9e"}, Tags: []Tag{{"k", "v"}}},
+	OIDCClientAdded{Provider: "OIDCQEAAAAAAAAAAAAAA1", Client: "app"},
+	OIDCClientRemoved{Provider: "OIDCQEAAAAAAAAAAAAAA1", Client: "app"},
+	OIDCThumbprintsSet{ID: "OIDCQEAAAAAAAAAAAAAA1", Thumbprints: []string{"990f4193972f2becf12ddeda5237f9c952f20d9e"}},
+	OIDCProviderDeleted{ID: "OIDCQEAAAAAAAAAAAAAA1"},
+	SAMLProviderCreated{ID: "SAMLQEAAAAAAAAAAAAAAA1", Name: "corp", Metadata: "s0mtyM1TCE4tKkstUtJTAgA=", ValidUntil: time.Date(2126, 11, 22, 8, 0, 0, 0, time.UTC), Encryption: "Allowed", Tags: []Tag{{"k", "v"}}},
+	SAMLProviderUpdated{ID: "SAMLQEAAAAAAAAAAAAAAA1", Metadata: "s0mtyM1TCE4tKkstUtJTAgA=", ValidUntil: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), Encryption: "Required"},
+	SAMLKeyAdded{Provider: "SAMLQEAAAAAAAAAAAAAAA1", ID: "KEYQEAAAAAAAAAAAAAAAAA", Key: "k1.c2VhbGVk"},
+	SAMLKeyRemoved{Provider: "SAMLQEAAAAAAAAAAAAAAA1", ID: "KEYQEAAAAAAAAAAAAAAAAA"},
+	SAMLProviderDeleted{ID: "SAMLQEAAAAAAAAAAAAAAA1"},
 }
 
 // The bytes of every fact ever written are read for ever, and mean what they

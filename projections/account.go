@@ -29,6 +29,8 @@ type Account struct {
 	devices  roster[*MFADevice]
 
 	resources table[*Resource] // of other services, by ARN
+	oidcs     roster[*OIDCProvider]
+	samls     roster[*SAMLProvider]
 
 	// Indexes, all of them computed from the entities above.
 	members  table[struct{}] // group id / folded user name
@@ -82,6 +84,7 @@ func (w *World) change(id string) *Account {
 	c := *a
 	c.users, c.groups, c.roles = a.users.copy(), a.groups.copy(), a.roles.copy()
 	c.policies, c.profiles, c.devices, c.resources = a.policies.copy(), a.profiles.copy(), a.devices.copy(), a.resources.copy()
+	c.oidcs, c.samls = a.oidcs.copy(), a.samls.copy()
 	c.members, c.holding = a.members.copy(), a.holding.copy()
 	c.attached, c.bounded, c.uses = a.attached.copy(), a.bounded.copy(), a.uses.copy()
 	c.age = w.age

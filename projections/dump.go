@@ -10,9 +10,9 @@ import (
 
 // A dump is a World in canonical form: equal Worlds have equal bytes. It is
 // lines of JSON: first the world, then each account, by id, followed by its
-// policies, groups, users, roles, instance profiles and MFA devices, by folded
-// name, and its registered resources, by ARN; then all access keys, by id.
-// Indexes are not in it, nor what AWS manages.
+// policies, groups, users, roles, instance profiles, MFA devices and identity
+// providers, by folded name, and its registered resources, by ARN; then all
+// access keys, by id. Indexes are not in it, nor what AWS manages.
 const dumpVersion = 1
 
 // line is one line: exactly one member is set.
@@ -25,6 +25,8 @@ type line struct {
 	Role     *Role            `json:"role,omitempty"`
 	Profile  *InstanceProfile `json:"instanceProfile,omitempty"`
 	Device   *MFADevice       `json:"mfaDevice,omitempty"`
+	OIDC     *OIDCProvider    `json:"oidcProvider,omitempty"`
+	SAML     *SAMLProvider    `json:"samlProvider,omitempty"`
 	Resource *Resource        `json:"resource,omitempty"`
 	Key      *AccessKey       `json:"accessKey,omitempty"`
 }
@@ -50,6 +52,8 @@ func (w *World) Dump(out io.Writer) error {
 		for _, r := range a.resources.after("") {
 			err = errors.Join(err, enc.Encode(line{Resource: r}))
 		}
+		err = errors.Join(err, dump(enc, &a.oidcs, func(p *OIDCProvider) line { return line{OIDC: p} }))
+		err = errors.Join(err, dump(enc, &a.samls, func(p *SAMLProvider) line { return line{SAML: p} }))
 		if err != nil {
 			return err
 		}

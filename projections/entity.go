@@ -8,7 +8,7 @@ import (
 	"github.com/keytrail/keytrail/events"
 )
 
-// Entity is what users, groups, roles, policies and instance profiles share.
+// Entity is what all share that have a name and can have tags.
 type Entity struct {
 	ID      string       `json:"id"`
 	Name    string       `json:"name"`
@@ -31,6 +31,8 @@ const (
 	PolicyPrefix          = "ANPA"
 	InstanceProfilePrefix = "AIPA"
 	MFADevicePrefix       = "VMFA" // ours: AWS shows no id of a device but its ARN
+	OIDCProviderPrefix    = "OIDC" // ours alone, as is the next
+	SAMLProviderPrefix    = "SAML"
 )
 
 func prefix(id string) string { return id[:min(4, len(id))] }
@@ -122,6 +124,10 @@ func (a *Account) editEntity(id string, edit func(*Entity)) {
 		a.editInstanceProfile(id, func(p *InstanceProfile) { edit(&p.Entity) })
 	case MFADevicePrefix:
 		a.editMFADevice(id, func(d *MFADevice) { edit(&d.Entity) })
+	case OIDCProviderPrefix:
+		a.editOIDCProvider(id, func(p *OIDCProvider) { edit(&p.Entity) })
+	case SAMLProviderPrefix:
+		a.editSAMLProvider(id, func(p *SAMLProvider) { edit(&p.Entity) })
 	default:
 		a.editIdentity(id, func(i *Identity) { edit(&i.Entity) })
 	}

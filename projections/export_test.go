@@ -27,6 +27,8 @@ func (w *World) Indexes() (out []string) {
 		out = append(out, ids(a, &a.policies)...)
 		out = append(out, ids(a, &a.profiles)...)
 		out = append(out, ids(a, &a.devices)...)
+		out = append(out, ids(a, &a.oidcs)...)
+		out = append(out, ids(a, &a.samls)...)
 	}
 	for alias, id := range w.aliases.after("") {
 		out = append(out, fmt.Sprint(id, " alias ", alias))
@@ -37,6 +39,9 @@ func (w *World) Indexes() (out []string) {
 	slices.Sort(out)
 	return out
 }
+
+// Hold finds the one Document of a text, which stays so while it is held.
+func Hold(text string) *Document { return document(text) }
 
 // Keys is how many access keys there are.
 func (w *World) Keys() int { return w.keys.len() }

@@ -36,6 +36,8 @@ const (
 	packRole     = 'r'
 	packProfile  = 'i'
 	packDevice   = 'm'
+	packOIDC     = 'o'
+	packSAML     = 'l'
 	packResource = 's'
 	packKey      = 'k'
 
@@ -101,6 +103,16 @@ func (w *World) Pack(out io.Writer) error {
 			}
 			p.int(e.Step)
 			p.int(e.Drift)
+		}
+		for _, e := range a.oidcs.after("") {
+			p.entry(packOIDC)
+			p.entity(&e.Entity)
+			p.list(e.Clients, p.str)
+			p.list(e.Thumbprints, p.ref)
+		}
+		for _, e := range a.samls.after("") {
+			p.entry(packSAML)
+			p.saml(e)
 		}
 		for _, e := range a.resources.after("") {
 			p.entry(packResource)
@@ -283,6 +295,19 @@ func (p *packer) role(r *Role) {
 	p.int(r.MaxSession)
 }
 
+func (p *packer) saml(e *SAMLProvider) {
+	p.entity(&e.Entity)
+	p.str(e.Metadata)
+	p.time(e.ValidUntil)
+	p.ref(e.Encryption)
+	p.uint(uint64(len(e.Keys)))
+	for _, k := range e.Keys {
+		p.str(k.ID)
+		p.str(k.Key)
+		p.time(k.Added)
+	}
+}
+
 func (p *packer) policy(e *Policy) {
 	p.entity(&e.Entity)
 	p.str(e.Description)
@@ -448,6 +473,12 @@ func unpackFrame(text string) (f unpacked) {
 			}
 			d.Step, d.Drift = u.int(), u.int()
 			enter(func(a *Account) { a.devices.add(a.age, d) })
+		case packOIDC:
+			p := &OIDCProvider{Entity: u.entity(), Clients: u.list(u.str), Thumbprints: u.list(u.ref)}
+			enter(func(a *Account) { a.oidcs.add(a.age, p) })
+		case packSAML:
+			p := u.saml()
+			enter(func(a *Account) { a.samls.add(a.age, p) })
 		case packKey:
 			f.keys = append(f.keys, &AccessKey{ID: u.str(), Account: u.ref(), UserID: u.str(), Secret: u.str(), Active: u.bool(), Created: u.time()})
 		default:
@@ -640,6 +671,17 @@ func (u *unpacker) role() *Role {
 	r := &Role{Identity: u.identity(), Trust: u.doc(), Bound: u.bound()}
 	r.Description, r.MaxSession = u.str(), u.int()
 	return r
+}
+
+func (u *unpacker) saml() *SAMLProvider {
+	p := &SAMLProvider{Entity: u.entity(), Metadata: u.str(), ValidUntil: u.time(), Encryption: u.ref()}
+	if n := u.count(); n > 0 {
+		p.Keys = make([]SAMLKey, n)
+		for i := range p.Keys {
+			p.Keys[i] = SAMLKey{ID: u.str(), Key: u.str(), Added: u.time()}
+		}
+	}
+	return p
 }
 
 func (u *unpacker) policy() *Policy {

@@ -31,6 +31,8 @@ func everything(accounts, users int) *World {
 		a.resources.set(r.ARN, r)
 		w.owners.set(r.ARN, a.ID) // it names no account
 		a.devices.add(a.age, set(&MFADevice{}, &n))
+		a.oidcs.add(a.age, set(&OIDCProvider{}, &n))
+		a.samls.add(a.age, set(&SAMLProvider{}, &n))
 		k := set(&AccessKey{}, &n)
 		w.keys.add(k.ID, k)
 	}

@@ -8,6 +8,9 @@ type Quotas struct {
 	PoliciesPerUser, PoliciesPerGroup                int
 	PoliciesPerRole                                  int
 	VersionsPerPolicy                                int
+	OIDCProviders, SAMLProviders                     int
+	ClientsPerOIDCProvider                           int
+	KeysPerSAMLProvider                              int // that its metadata has
 	AccessKeysPerUser                                int // and for the root user
 	MFADevices                                       int // virtual ones
 	MFADevicesPerUser                                int // and for the root user
@@ -25,6 +28,7 @@ type Quotas struct {
 var defaults = Quotas{
 	Users: 5000, Groups: 300, Roles: 1000, Policies: 1500, InstanceProfiles: 1000,
 	GroupsPerUser: 10, PoliciesPerUser: 10, PoliciesPerGroup: 10, PoliciesPerRole: 10,
+	OIDCProviders: 100, SAMLProviders: 100, ClientsPerOIDCProvider: 100, KeysPerSAMLProvider: 10,
 	VersionsPerPolicy: 5, AccessKeysPerUser: 2, MFADevices: 5000, MFADevicesPerUser: 8, Tags: 50,
 	PolicySize: 6144, UserInlineSize: 2048, GroupInlineSize: 5120, RoleInlineSize: 10240, TrustSize: 2048,
 	Resources: 10_000, ResourcePolicySize: 20 << 10,

@@ -112,12 +112,29 @@ func (r *roster[E]) put(age uint64, s *slot[E], e E) {
 	r.ids.set(e.entity().ID, s)
 }
 
+func (r *roster[E]) delete(id string) {
+	if e, ok := r.id(id); ok {
+		r.remove(e)
+	}
+}
+
 func (r *roster[E]) remove(e E) {
 	r.named.delete(fold(e.entity().Name))
 	r.ids.delete(e.entity().ID)
 }
 
 func (r *roster[E]) copy() roster[E] { return roster[E]{r.named.copy(), r.ids.copy()} }
+
+// change puts what edit makes of a copy in the place of the entity of that id.
+// It is for rosters without indexes.
+func change[V any, E interface {
+	*V
+	entity() *Entity
+}](a *Account, r *roster[E], id string, edit func(V) E) {
+	if at, ok := r.ids.get(id); ok {
+		r.put(a.age, at, edit(*at.is))
+	}
+}
 
 // fold is the key of a name: AWS's names are unique ignoring case.
 func fold(name string) string { return strings.ToLower(name) }

@@ -174,6 +174,28 @@ func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 		a.tagResource(u, f.ARN, func(tags []events.Tag) []events.Tag { return WithoutTags(tags, f.Keys) })
 	case events.ResourceDeleted:
 		w.deleteResource(a, f.ARN)
+
+	case events.OIDCProviderCreated:
+		a.oidcs.add(a.age, &OIDCProvider{Entity: w.entity(u, f.ID, f.URL, "/", f.Tags), Clients: f.Clients, Thumbprints: f.Thumbprints})
+	case events.OIDCClientAdded:
+		a.editOIDCProvider(f.Provider, func(p *OIDCProvider) { p.Clients = with(p.Clients, f.Client) })
+	case events.OIDCClientRemoved:
+		a.editOIDCProvider(f.Provider, func(p *OIDCProvider) { p.Clients = without(p.Clients, f.Client) })
+	case events.OIDCThumbprintsSet:
+		a.editOIDCProvider(f.ID, func(p *OIDCProvider) { p.Thumbprints = f.Thumbprints })
+	case events.OIDCProviderDeleted:
+		a.oidcs.delete(f.ID)
+
+	case events.SAMLProviderCreated:
+		a.samls.add(a.age, &SAMLProvider{Entity: w.entity(u, f.ID, f.Name, "/", f.Tags), Metadata: f.Metadata, ValidUntil: f.ValidUntil, Encryption: f.Encryption})
+	case events.SAMLProviderUpdated:
+		a.editSAMLProvider(f.ID, func(p *SAMLProvider) { p.Metadata, p.ValidUntil, p.Encryption = f.Metadata, f.ValidUntil, f.Encryption })
+	case events.SAMLKeyAdded:
+		a.editSAMLProvider(f.Provider, func(p *SAMLProvider) { p.addKey(SAMLKey{f.ID, f.Key, u.Time}) })
+	case events.SAMLKeyRemoved:
+		a.editSAMLProvider(f.Provider, func(p *SAMLProvider) { p.removeKey(f.ID) })
+	case events.SAMLProviderDeleted:
+		a.samls.delete(f.ID)
 	}
 }
 

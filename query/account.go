@@ -76,7 +76,7 @@ func (v *View) GetAccountSummary(ctx context.Context, in *iam.GetAccountSummaryI
 		types.SummaryKeyTypeAssumeRolePolicySizeQuota:         q.TrustSize,
 		types.SummaryKeyTypeInstanceProfiles:                  a.InstanceProfiles(),
 		types.SummaryKeyTypeInstanceProfilesQuota:             q.InstanceProfiles,
-		types.SummaryKeyTypeProviders:                         0,
+		types.SummaryKeyTypeProviders:                         a.OIDCProviders() + a.SAMLProviders(),
 		types.SummaryKeyTypeRolePolicySizeQuota:               q.RoleInlineSize,
 		types.SummaryKeyTypeRoles:                             a.Roles(),
 		types.SummaryKeyTypeRolesQuota:                        q.Roles,

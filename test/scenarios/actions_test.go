@@ -35,7 +35,10 @@ var smallest = map[string]string{
 	"RoleArn": "arn:aws:iam::111122223333:role/some-role", "RoleName": "some-role", "RoleSessionName": "session", "Status": "Inactive",
 	"UserName": "somebody", "OldPassword": "Passw0rd!", "NewPassword": "Passw0rd?",
 	"VirtualMFADeviceName": "some-device", "SerialNumber": "arn:aws:iam::111122223333:mfa/some-device", "AuthenticationCode1": "123456", "AuthenticationCode2": "654321", "VersionId": "v1",
-	"PolicyInputList": allow, "ActionNames": "iam:ListUsers", "PolicySourceArn": "arn:aws:iam::111122223333:user/somebody",
+	"Url": "https://id.example.com", "ClientID": "app", "OpenIDConnectProviderArn": "arn:aws:iam::111122223333:oidc-provider/id.example.com",
+	"ThumbprintList": strings.Repeat("a", 40), "SAMLProviderArn": "arn:aws:iam::111122223333:saml-provider/corp",
+	"SAMLMetadataDocument": strings.Repeat("x", 1000),
+	"PolicyInputList":      allow, "ActionNames": "iam:ListUsers", "PolicySourceArn": "arn:aws:iam::111122223333:user/somebody",
 }
 
 const (
