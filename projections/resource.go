@@ -46,12 +46,19 @@ const ResourceDepth = 16
 // ResourceKey is the ARN that a resource is registered under: its first five
 // parts in small letters, as the evaluator compares them. Not ok: no ARN.
 func ResourceKey(arn string) (key, account string, ok bool) {
-	part := strings.SplitN(arn, ":", 6)
-	if len(part) != 6 {
-		return "", "", false
+	at := 0
+	for range 5 {
+		n := strings.IndexByte(arn[at:], ':')
+		if n < 0 {
+			return "", "", false
+		}
+		account = arn[at : at+n]
+		at += n + 1
 	}
-	at := sixth(arn)
-	return strings.Map(lower, arn[:at]) + arn[at:], part[4], true
+	if head := strings.Map(lower, arn[:at]); head != arn[:at] {
+		return head + arn[at:], account, true
+	}
+	return arn, account, true
 }
 
 func lower(r rune) rune {
