@@ -8,12 +8,16 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"io/fs"
+	"math/big"
 	"net/http"
 	"net/url"
 	"os"
@@ -255,10 +259,18 @@ func TestNoSecretGetsOut(t *testing.T) {
 	strong := session("the session with MFA", l.call(ana, "sts", "GetSessionToken", url.Values{"SerialNumber": {phone}, "TokenCode": {code(-1)}}))
 	l.call(ana, "sts", "GetSessionToken", url.Values{"SerialNumber": {phone}, "TokenCode": {code(100)}})
 
+	// The private key that a SAML provider's assertions are encrypted for.
+	private, metadata := provider(t)
+	l.hide("private key of a SAML provider", private[64:128], nil) // a line of it
+	if a := l.call(root, "iam", "CreateSAMLProvider", url.Values{"Name": {"corp"}, "SAMLMetadataDocument": {metadata}, "AddPrivateKey": {private}}); a.Code != "" {
+		t.Fatal(a)
+	}
+	l.call(root, "iam", "UpdateSAMLProvider", url.Values{"SAMLProviderArn": {"arn:aws:iam::111122223333:saml-provider/corp"}, "AddPrivateKey": {private[:300]}})
+
 	// Every action, by everybody, without and with parameters that hold secrets
 	// where AWS has such; ours refuses them, and must not repeat them either.
 	given := url.Values{}
-	for _, p := range []string{"Password", "OldPassword", "NewPassword", "PrivateKey", "WebIdentityToken", "SAMLAssertion", "AuthenticationCode1", "SecretAccessKey", "SessionToken", "Shoe"} {
+	for _, p := range []string{"Password", "OldPassword", "NewPassword", "PrivateKey", "WebIdentityToken", "SAMLAssertion", "AuthenticationCode1", "SecretAccessKey", "SessionToken", "AddPrivateKey", "Shoe"} {
 		m := marker(p)
 		l.hide("parameter "+p, m, nil)
 		given.Set(p, m)
@@ -542,4 +554,23 @@ func TestTheSearchSees(t *testing.T) {
 			t.Errorf("base64 with %d bytes before it: not seen", before)
 		}
 	}
+}
+
+// provider makes a private key, and the metadata of a SAML provider.
+func provider(t *testing.T) (private, metadata string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, who, who, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	return private, `<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="https://id.example.com">
+<IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#">
+<X509Data><X509Certificate>` + base64.StdEncoding.EncodeToString(certificate) + `</X509Certificate></X509Data></KeyInfo></KeyDescriptor>
+<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://id.example.com/sso"/></IDPSSODescriptor></EntityDescriptor>` + strings.Repeat(" ", 400)
 }
