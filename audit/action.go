@@ -81,6 +81,14 @@ func search[I, O any](service string, run func(*query.View, context.Context, *I)
 	return a
 }
 
+// mend makes the row of an action that changes a copy of the log, and no state.
+func mend[I, O any](service string, run func(*query.View, context.Context, *I) (*O, error), targets func(*ask, *I), request, response string) Action {
+	a := row[I, O](service, targets, request, response)
+	s := search(service, run, targets, request)
+	a.run, a.outside = s.run, true
+	return a
+}
+
 func row[I, O any](service string, targets func(*ask, *I), request, response string) Action {
 	in := reflect.TypeFor[I]()
 	a := Action{Service: service, Name: strings.TrimSuffix(in.Name(), "Input"), Input: in}

@@ -46,10 +46,10 @@ type JournalMessage struct {
 
 // ReadJournal gives the log itself, for replay and verification elsewhere.
 func (v *View) ReadJournal(ctx context.Context, in *ReadJournalInput) (*ReadJournalOutput, error) {
-	s := journal.Stream(in.Stream)
-	if s != journal.Identity && s != journal.Decisions {
-		return nil, &smithy.GenericAPIError{Code: "ValidationError", Message: "Stream must be IDENTITY or DECISIONS."}
+	if err := truth(in.Stream); err != nil {
+		return nil, err
 	}
+	s := journal.Stream(in.Stream)
 	if in.Limit <= 0 || in.Limit > 1000 {
 		in.Limit = 1000
 	}
@@ -150,4 +150,49 @@ func (v *View) QueryTrail(ctx context.Context, in *QueryTrailInput) (*QueryTrail
 		return nil, err
 	}
 	return &QueryTrailOutput{Rows: rows}, nil
+}
+
+// ReconcileTrailInput asks to compare the audit rows of a stream with the log.
+type ReconcileTrailInput struct {
+	Stream string // IDENTITY, DECISIONS
+	From   uint64 // first sequence, 0: 1
+}
+
+// ReconcileTrail compares a part of the audit rows with the log.
+func (v *View) ReconcileTrail(ctx context.Context, in *ReconcileTrailInput) (*TrailComparison, error) {
+	return v.reconcile(ctx, in.Stream, in.From, false)
+}
+
+// RepairTrailInput asks to compare, and to make the rows what the log says.
+type RepairTrailInput struct {
+	Stream string
+	From   uint64
+}
+
+// RepairTrail is ReconcileTrail that mends. What it changes is a copy: the log
+// and the World stay what they are.
+func (v *View) RepairTrail(ctx context.Context, in *RepairTrailInput) (*TrailComparison, error) {
+	return v.reconcile(ctx, in.Stream, in.From, true)
+}
+
+func (v *View) reconcile(ctx context.Context, stream string, from uint64, mend bool) (*TrailComparison, error) {
+	if err := truth(stream); err != nil {
+		return nil, err
+	}
+	trail, err := v.trail()
+	if err != nil {
+		return nil, err
+	}
+	out, err := trail.Reconcile(ctx, stream, from, mend)
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+func truth(stream string) error {
+	if s := journal.Stream(stream); s != journal.Identity && s != journal.Decisions {
+		return &smithy.GenericAPIError{Code: "ValidationError", Message: "Stream must be IDENTITY or DECISIONS."}
+	}
+	return nil
 }

@@ -25,6 +25,30 @@ type Trail interface {
 	SQL(ctx context.Context, account, text string) (TrailTable, error)
 	// Status tells when the last row arrived and what stands in the way.
 	Status() TrailStatus
+	// Reconcile compares the rows of a stream with the log from a sequence on,
+	// for some seconds, and makes them what the log says if told to mend.
+	Reconcile(ctx context.Context, stream string, from uint64, mend bool) (TrailComparison, error)
+}
+
+// TrailComparison says how the rows of a part of a stream differ from the log.
+type TrailComparison struct {
+	Stream      string
+	From, To    uint64
+	End         uint64 // of what can be compared: go on after To until there
+	Rows        uint64 // that the log makes
+	Behind      uint64 // messages that are not copied yet
+	Differences []TrailDifference
+	More        bool   // than are listed
+	Mended      uint64 // messages whose rows were made again
+}
+
+// TrailDifference is one row that is not what the log says.
+type TrailDifference struct {
+	Kind    string // missing, extra, altered, doubled
+	Stream  string
+	Seq     uint64
+	Index   uint32
+	EventID string
 }
 
 // Lookup is what LookupEvents asks of a Trail.
