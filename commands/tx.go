@@ -24,6 +24,7 @@ type Tx struct {
 	Now     time.Time // UTC
 	Rand    io.Reader
 	Keys    *seal.Keyring
+	Region  string // the server's own
 	Facts   []events.Event
 
 	Into  string // the new account that the facts are about, if not the caller's

@@ -16,6 +16,7 @@ type Account struct {
 	Created  time.Time `json:"created"`
 	Seq      uint64    `json:"seq"`                // last unit of this account: what the next one follows
 	RootKeys []string  `json:"rootKeys,omitempty"` // ids of the root user's access keys
+	Trails   []Trail   `json:"trails,omitempty"`   // by name
 
 	users    roster[*User]
 	groups   roster[*Group]

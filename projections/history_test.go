@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	trails "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
@@ -81,7 +83,7 @@ func (h *history) account() *projections.Account {
 func try[I, O any](h *history, command func(*commands.Tx, context.Context, I) (O, error), in I) error {
 	a := h.account()
 	tx := &commands.Tx{
-		World: h.world, Account: a, Now: h.now, Rand: h.rand, Keys: h.keys,
+		World: h.world, Account: a, Now: h.now, Rand: h.rand, Keys: h.keys, Region: "us-east-1",
 		Caller: &projections.Caller{Type: projections.Root, Account: a, ARN: a.RootARN(), UserID: home},
 	}
 	if _, err := command(tx, context.Background(), in); err != nil {
@@ -274,6 +276,35 @@ func (h *history) step(t *rapid.T) {
 			return try(h, (*tx).DeleteAccountAlias, &iam.DeleteAccountAliasInput{AccountAlias: pick("alias", "acme", "acme-2")})
 		},
 	}
+	trail := func() *string { return pick("trail", "one", "two", "keytrail") }
+	trailTag := func() []trails.Tag {
+		return []trails.Tag{{Key: pick("key", "k", "K", "l"), Value: pick("value", "1", "2")}}
+	}
+	all = append(all,
+		func() error {
+			return try(h, (*tx).CreateTrail, &cloudtrail.CreateTrailInput{Name: trail(), S3BucketName: pick("bucket", "logs", "logs-2"), TagsList: trailTag()})
+		},
+		func() error {
+			return try(h, (*tx).UpdateTrail, &cloudtrail.UpdateTrailInput{Name: trail(), S3KeyPrefix: pick("prefix", "p", "q/r"), IsMultiRegionTrail: new(rapid.Bool().Draw(t, "multi"))})
+		},
+		func() error { return try(h, (*tx).DeleteTrail, &cloudtrail.DeleteTrailInput{Name: trail()}) },
+		func() error { return try(h, (*tx).StartLogging, &cloudtrail.StartLoggingInput{Name: trail()}) },
+		func() error { return try(h, (*tx).StopLogging, &cloudtrail.StopLoggingInput{Name: trail()}) },
+		func() error {
+			return try(h, (*tx).PutEventSelectors, &cloudtrail.PutEventSelectorsInput{TrailName: trail(), EventSelectors: []trails.EventSelector{{ReadWriteType: "WriteOnly"}}})
+		},
+		func() error {
+			return try(h, (*tx).PutEventSelectors, &cloudtrail.PutEventSelectorsInput{TrailName: trail(), AdvancedEventSelectors: []trails.AdvancedEventSelector{{
+				FieldSelectors: []trails.AdvancedFieldSelector{{Field: new("eventCategory"), Equals: []string{"Management"}}, {Field: new("readOnly"), Equals: []string{"true"}}},
+			}}})
+		},
+		func() error {
+			return try(h, (*tx).AddTags, &cloudtrail.AddTagsInput{ResourceId: new("arn:aws:cloudtrail:us-east-1:" + home + ":trail/" + *trail()), TagsList: trailTag()})
+		},
+		func() error {
+			return try(h, (*tx).RemoveTags, &cloudtrail.RemoveTagsInput{ResourceId: new("arn:aws:cloudtrail:us-east-1:" + home + ":trail/" + *trail()), TagsList: trailTag()})
+		},
+	)
 	err := all[rapid.IntRange(0, len(all)-1).Draw(t, "command")]()
 	var refusal smithy.APIError
 	if err != nil && !errors.As(err, &refusal) {

@@ -59,6 +59,10 @@ func (w *World) Pack(out io.Writer) error {
 		p.time(a.Created)
 		p.uint(a.Seq)
 		p.list(a.RootKeys, p.str)
+		p.uint(uint64(len(a.Trails)))
+		for i := range a.Trails {
+			p.trail(&a.Trails[i])
+		}
 		for _, e := range a.policies.after("") {
 			p.entry(packPolicy)
 			p.policy(e)
@@ -176,11 +180,47 @@ func (p *packer) entity(e *Entity) {
 	p.str(e.Name)
 	p.ref(e.Path)
 	p.time(e.Created)
-	p.uint(uint64(len(e.Tags)))
-	for _, t := range e.Tags {
+	p.tags(e.Tags)
+}
+
+func (p *packer) tags(tags []events.Tag) {
+	p.uint(uint64(len(tags)))
+	for _, t := range tags {
 		p.ref(t.Key)
 		p.ref(t.Value)
 	}
+}
+
+func (p *packer) trail(t *Trail) {
+	p.str(t.Name)
+	p.str(t.Bucket)
+	p.str(t.Prefix)
+	for _, b := range []bool{t.Global, t.MultiRegion, t.Validate, t.Logging} {
+		p.bool(b)
+	}
+	for _, at := range []time.Time{t.Created, t.Started, t.Stopped} {
+		p.bool(!at.IsZero())
+		if !at.IsZero() {
+			p.time(at)
+		}
+	}
+	p.uint(uint64(len(t.Basic)))
+	for _, s := range t.Basic {
+		p.ref(s.ReadWrite)
+		p.bool(s.Management)
+		p.list(s.Exclude, p.ref)
+	}
+	p.uint(uint64(len(t.Advanced)))
+	for _, s := range t.Advanced {
+		p.str(s.Name)
+		p.uint(uint64(len(s.Fields)))
+		for _, f := range s.Fields {
+			p.ref(f.Field)
+			p.list(f.Equals, p.ref)
+			p.list(f.NotEquals, p.ref)
+		}
+	}
+	p.tags(t.Tags)
 }
 
 func (p *packer) identity(i *Identity) {
@@ -337,6 +377,7 @@ func unpackFrame(text string) (f unpacked) {
 		switch kind {
 		case packAccount:
 			a = &Account{ID: u.str(), Name: u.str(), Alias: u.str(), Created: u.time(), Seq: u.uint(), RootKeys: u.list(u.str), grants: newVersion()}
+			a.Trails = many(u, u.trail)
 			f.accounts = append(f.accounts, a)
 		case packPolicy:
 			p := u.policy()
@@ -468,13 +509,40 @@ func (u *unpacker) time() time.Time {
 
 func (u *unpacker) entity() Entity {
 	e := Entity{ID: u.str(), Name: u.str(), Path: u.ref(), Created: u.time()}
+	e.Tags = many(u, u.tag)
+	return e
+}
+
+func (u *unpacker) tag() events.Tag { return events.Tag{Key: u.ref(), Value: u.ref()} }
+
+// many reads a number and so many of a kind; of none it makes nil.
+func many[T any](u *unpacker, one func() T) (all []T) {
 	if n := u.count(); n > 0 {
-		e.Tags = make([]events.Tag, n)
-		for i := range e.Tags {
-			e.Tags[i] = events.Tag{Key: u.ref(), Value: u.ref()}
+		all = make([]T, n)
+		for i := range all {
+			all[i] = one()
 		}
 	}
-	return e
+	return all
+}
+
+func (u *unpacker) trail() Trail {
+	t := Trail{Name: u.str(), Bucket: u.str(), Prefix: u.str(), Global: u.bool(), MultiRegion: u.bool(), Validate: u.bool(), Logging: u.bool()}
+	for _, at := range []*time.Time{&t.Created, &t.Started, &t.Stopped} {
+		if u.bool() {
+			*at = u.time()
+		}
+	}
+	t.Basic = many(u, func() events.BasicSelector {
+		return events.BasicSelector{ReadWrite: u.ref(), Management: u.bool(), Exclude: u.list(u.ref)}
+	})
+	t.Advanced = many(u, func() events.AdvancedSelector {
+		return events.AdvancedSelector{Name: u.str(), Fields: many(u, func() events.FieldSelector {
+			return events.FieldSelector{Field: u.ref(), Equals: u.list(u.ref), NotEquals: u.list(u.ref)}
+		})}
+	})
+	t.Tags = many(u, u.tag)
+	return t
 }
 
 func (u *unpacker) identity() Identity {

@@ -185,7 +185,7 @@ func TestSnapshotRefused(t *testing.T) {
 		}, want: 30},
 		"sealed, but of another version": {do: func(t *testing.T, n string) {
 			edit(t, n, func(b []byte) []byte {
-				b = bytes.Replace(b[:len(b)-sha256.Size], []byte(`{"version":2,`), []byte(`{"version":1,`), 1)
+				b = bytes.Replace(b[:len(b)-sha256.Size], []byte(`{"version":3,`), []byte(`{"version":2,`), 1)
 				return seal(b)
 			})
 		}, want: 30},

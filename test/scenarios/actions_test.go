@@ -37,6 +37,13 @@ var smallest = map[string]string{
 	"PolicyInputList": allow, "ActionNames": "iam:ListUsers", "PolicySourceArn": "arn:aws:iam::111122223333:user/somebody",
 }
 
+// trailMembers are those that CloudTrail's actions must be given.
+var trailMembers = map[string]any{
+	"Name": "keytrail", "TrailName": "keytrail", "S3BucketName": "some-bucket",
+	"ResourceId": "arn:aws:cloudtrail:us-east-1:111122223333:trail/some-trail", "ResourceIdList": []string{"arn:aws:cloudtrail:us-east-1:111122223333:trail/some-trail"},
+	"TagsList": []map[string]string{{"Key": "k"}},
+}
+
 const (
 	allow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 	trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"sts:AssumeRole"}]}`
@@ -47,8 +54,10 @@ const (
 func input(t *testing.T, s *harness.Server, a audit.Action) any {
 	if _, json := harness.Targets[a.Service]; json {
 		in := map[string]any{}
-		if a.Name == "GetTrailStatus" {
-			in["Name"] = "keytrail"
+		for name, value := range trailMembers {
+			if _, ok := a.Input.FieldByName(name); ok && a.Service == "cloudtrail" {
+				in[name] = value
+			}
 		}
 		if a.Name == "ReadJournal" {
 			in["Stream"] = "IDENTITY"
