@@ -29,6 +29,7 @@ type Action struct {
 	run      func(context.Context, *turn, any) (any, error)
 	changes  bool // it emits facts: one at a time in an account
 	outside  bool // it reads stores other than the World, after judging
+	data     bool // CloudTrail calls it a data event
 	asks     bool // it asks about others; see authzen.go
 	request  *record.Projection
 	response *record.Projection // nil: responseElements is null
@@ -109,7 +110,7 @@ func row[I, O any](service string, targets func(*ask, *I), request, response str
 
 // Actions is the table.
 func Actions() []Action {
-	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, journals, simulations, asking, searching)
+	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, instanceProfiles, tags, sessions, trails, buckets, journals, simulations, asking, searching)
 }
 
 // ask collects what a request must be judged on.

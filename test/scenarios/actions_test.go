@@ -161,7 +161,8 @@ func TestEveryActionIsGuarded(t *testing.T) {
 		service, action    string
 	}
 	recorded := map[string]asked{}
-	for _, a := range audit.Actions() {
+	actions := slices.DeleteFunc(audit.Actions(), func(a audit.Action) bool { return a.Service == "s3" }) // TestDeliveredFiles
+	for _, a := range actions {
 		in := input(t, s, a)
 		for _, try := range tries {
 			want, status := try.code, try.status
@@ -183,7 +184,7 @@ func TestEveryActionIsGuarded(t *testing.T) {
 			recorded[answer.RequestID] = asked{what, effect, try.code, a.Service + ".amazonaws.com", a.Name}
 		}
 	}
-	if n := len(audit.Actions()) * len(tries); len(recorded) != n {
+	if n := len(actions) * len(tries); len(recorded) != n {
 		t.Errorf("%d request ids for %d requests", len(recorded), n)
 	}
 	by, err := s.ByRequest()
@@ -249,11 +250,11 @@ func TestUnsupportedOperations(t *testing.T) {
 	}
 	own := 0
 	for name := range ours {
-		if strings.HasPrefix(name, "keytrail:") {
+		if strings.HasPrefix(name, "keytrail:") || strings.HasPrefix(name, "s3:") {
 			own++
 		}
 	}
-	if supported != len(ours)-own || len(asked) < 150 {
+	if supported != len(ours)-own || supported+len(asked) < 250 {
 		t.Errorf("%d of our %d actions are the SDK's, %d are not supported: the test does not see all operations", supported, len(ours)-own, len(asked))
 	}
 	by, err := s.ByRequest()
