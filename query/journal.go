@@ -69,13 +69,17 @@ func (v *View) ReadJournal(ctx context.Context, in *ReadJournalInput) (*ReadJour
 }
 
 // GetStateInput asks where the server stands.
-type GetStateInput struct{}
+type GetStateInput struct {
+	DigestKeys bool // tell the keys of digests too; if there are none yet, make them
+}
 
 // GetStateOutput says where the server stands, to compare a replay with.
 type GetStateOutput struct {
 	LogID, PublicKey string
-	Seq              uint64 // of IDENTITY
-	StateHash        string // SHA-256 of the World at Seq, hexadecimal
+	Region           string
+	DigestKeys       []DigestKey // if asked for; none if trails are not delivered here
+	Seq              uint64      // of IDENTITY
+	StateHash        string      // SHA-256 of the World at Seq, hexadecimal
 	Snapshots        []SnapshotState
 	Checkpoints      map[string]string // by stream: signed notes
 }
@@ -90,7 +94,7 @@ type SnapshotState struct {
 func (v *View) GetState(ctx context.Context, in *GetStateInput) (*GetStateOutput, error) {
 	w := v.Journal.Freeze()
 	sum := w.Hash()
-	out := &GetStateOutput{LogID: v.Journal.LogID, PublicKey: v.Journal.PublicKey, Seq: w.Seq, StateHash: hex.EncodeToString(sum[:]), Checkpoints: map[string]string{}}
+	out := &GetStateOutput{LogID: v.Journal.LogID, PublicKey: v.Journal.PublicKey, Region: v.Region, Seq: w.Seq, StateHash: hex.EncodeToString(sum[:]), Checkpoints: map[string]string{}}
 	for _, s := range []journal.Stream{journal.Identity, journal.Decisions} {
 		note, err := v.Journal.Checkpoint(s)
 		if err != nil {
@@ -101,6 +105,11 @@ func (v *View) GetState(ctx context.Context, in *GetStateInput) (*GetStateOutput
 	headers, err := v.Journal.Snapshots()
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	if v.Delivery != nil && in.DigestKeys {
+		if out.DigestKeys, err = v.Delivery.PublicKeys(); err != nil {
+			return nil, unavailable(err)
+		}
 	}
 	for _, h := range headers {
 		out.Snapshots = append(out.Snapshots, SnapshotState{h.Seq, h.Hash})
