@@ -23,6 +23,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -82,9 +83,24 @@ func (d *Deliverer) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			d.Round(ctx)
+			d.safely(ctx)
 		}
 	}
+}
+
+// safely is Round, of which no fault ends the server: the files are copies.
+func (d *Deliverer) safely(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.Errors.Error("panic", "in", "the delivery of trails", "cause", p, "stack", string(debug.Stack()))
+			d.kept = nil // what the files of states say is what is true
+			d.tell("", "", fmt.Errorf("panic: %v", p))
+		}
+	}()
+	d.Round(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.states, "/")
 }
 
 // Round delivers once for every trail.
@@ -330,7 +346,7 @@ func (d *Deliverer) deliver(ctx context.Context, account string, t *projections.
 	}
 	done := !t.Logging && now.After(t.Stopped.Add(settle))
 	if !t.Validate {
-		s.Last, s.Files = nil, nil
+		s.Last, s.Files, s.PendingAt = nil, nil, nil
 	}
 	if t.Validate {
 		due := now.Sub(s.begins()) >= d.Digests || len(s.Files) >= digestMost

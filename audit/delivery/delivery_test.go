@@ -348,6 +348,29 @@ func TestTroubleIsTold(t *testing.T) {
 	if s := l.d.State(home, "mine"); s.Problem+s.DigestProblem != "" || s.Digested.IsZero() || l.d.Problem() != nil {
 		t.Errorf("mended: %+v", s)
 	}
+	// A digest that was begun is forgotten with the digests; later ones begin anew.
+	l.page(r, true)
+	l.now = l.now.Add(2 * time.Minute)
+	l.d.crash = func(point string) {
+		if point == "digest pending" {
+			panic(point)
+		}
+	}
+	l.d.safely(context.Background())
+	if l.d.Problem() == nil {
+		t.Error("a panic is not told")
+	}
+	l.d.crash = nil
+	settings := events.TrailSettings{Bucket: "logs", Global: true, MultiRegion: true}
+	for _, settings.Validate = range []bool{false, true} {
+		l.fact(events.TrailUpdated{Name: "mine", TrailSettings: settings})
+		l.page(r, true)
+		l.now = l.now.Add(2 * time.Minute)
+		l.d.safely(context.Background())
+	}
+	if err := l.d.Problem(); err != nil {
+		t.Error(err)
+	}
 	slices.Sort(l.want)
 	if diff := cmp.Diff(l.want, l.held()); diff != "" {
 		t.Error(diff)
