@@ -154,7 +154,12 @@ func (d *Deliverer) finish(ctx context.Context, account, trail string) {
 	}
 	if err == nil && s.Closed {
 		delete(d.kept, account+"/"+trail)
-		err = os.Remove(d.file(account, trail))
+		if err = os.Remove(d.file(account, trail)); err == nil {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			delete(d.states, account+"/"+trail)
+			return
+		}
 	}
 	if err != nil {
 		d.tell(account, trail, err)

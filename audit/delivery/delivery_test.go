@@ -377,6 +377,31 @@ func TestTroubleIsTold(t *testing.T) {
 	}
 }
 
+// A deleted trail delivers what it owes, under a last digest, and is forgotten.
+func TestDeletedTrail(t *testing.T) {
+	l := newLab(t)
+	r := rand.New(rand.NewPCG(2, 2))
+	l.fact(events.TrailStarted{Name: "mine"})
+	l.page(r, true)
+	l.round()
+	l.page(r, true)
+	l.fact(events.TrailDeleted{Name: "mine"})
+	for range 2 { // it is stopped when its end is noticed
+		l.round()
+		l.now = l.now.Add(time.Minute)
+	}
+	slices.Sort(l.want)
+	if diff := cmp.Diff(l.want, l.held()); diff != "" {
+		t.Error(diff)
+	}
+	if d := l.read(); len(d.Problems)+len(d.unnamed) > 0 || len(d.Events) != len(l.want) {
+		t.Errorf("problems %q, under no digest %v", d.Problems, d.unnamed)
+	}
+	if left := l.d.known(); len(left)+len(l.d.states)+len(l.d.kept) > 0 {
+		t.Errorf("left: %v, %v, %v", left, l.d.states, l.d.kept)
+	}
+}
+
 // A trail delivers what its selectors select.
 func TestSelected(t *testing.T) {
 	started := time.Now()
