@@ -32,6 +32,7 @@ type Action struct {
 	changes  bool // it emits facts: one at a time in an account
 	outside  bool // it reads stores other than the World, after judging
 	hashes   bool // it may need passwords hashed, which is done between two runs
+	data     bool // CloudTrail calls it a data event
 	asks     bool // it asks about others; see authzen.go
 	request  *record.Projection
 	response *record.Projection // nil: responseElements is null
@@ -84,6 +85,14 @@ func search[I, O any](service string, run func(*query.View, context.Context, *I)
 	return a
 }
 
+// mend makes the row of an action that changes a copy of the log, and no state.
+func mend[I, O any](service string, run func(*query.View, context.Context, *I) (*O, error), targets func(*ask, *I), request, response string) Action {
+	a := row[I, O](service, targets, request, response)
+	s := search(service, run, targets, request)
+	a.run, a.outside = s.run, true
+	return a
+}
+
 func row[I, O any](service string, targets func(*ask, *I), request, response string) Action {
 	in := reflect.TypeFor[I]()
 	a := Action{Service: service, Name: strings.TrimSuffix(in.Name(), "Input"), Input: in}
@@ -104,7 +113,7 @@ func row[I, O any](service string, targets func(*ask, *I), request, response str
 
 // Actions is the table.
 func Actions() []Action {
-	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, passwordPolicies, loginProfiles, mfaDevices, credentialReports, instanceProfiles, providers, tags, sessions, trails, journals, simulations, asking, searching, resources, analyses)
+	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, passwordPolicies, loginProfiles, mfaDevices, credentialReports, instanceProfiles, providers, tags, sessions, trails, buckets, journals, simulations, asking, searching, resources, analyses)
 }
 
 // ask collects what a request must be judged on.

@@ -116,6 +116,9 @@ func (t *turn) record() (*events.Record, error) {
 		return rec, nil
 	}
 	rec.ReadOnly = t.action.ReadOnly
+	if t.action.data {
+		rec.ManagementEvent, rec.EventCategory = false, "Data"
+	}
 	for _, g := range t.ask.targets {
 		if g.kind != "" {
 			owner := g.owner

@@ -31,7 +31,8 @@ type Gate struct {
 	Pager    *journal.Pager
 	Live     *projections.Live
 	Keys     *seal.Keyring
-	Trail    query.Trail // nil: the audit store is off
+	Trail    query.Trail    // nil: the audit store is off
+	Delivery query.Delivery // nil: trails deliver nothing here
 	Journal  *query.Journal
 	Operator string // account whose principals may look at the whole log
 	Region   string // the server's own
@@ -100,7 +101,7 @@ type turn struct {
 
 // NewGate makes a gate over the table of actions.
 func NewGate(g *Gate) *Gate {
-	n := &Gate{Log: g.Log, Pager: g.Pager, Live: g.Live, Keys: g.Keys, Trail: g.Trail, Journal: g.Journal, Operator: g.Operator, Region: g.Region,
+	n := &Gate{Log: g.Log, Pager: g.Pager, Live: g.Live, Keys: g.Keys, Trail: g.Trail, Delivery: g.Delivery, Journal: g.Journal, Operator: g.Operator, Region: g.Region,
 		Limits: g.Limits, Shared: g.Shared, Errors: g.Errors, Clock: g.Clock, Password: g.Password,
 		actions: map[string]*Action{}, seed: maphash.MakeSeed(), hashers: newHashers(), reports: query.NewReports()}
 	if n.Password == (seal.Cost{}) {
@@ -319,7 +320,7 @@ func (g *Gate) now() time.Time {
 func (t *turn) reset() {
 	t.out, t.err, t.verdict = nil, nil, events.Verdict{}
 	t.ask = ask{}
-	t.tx = commands.Tx{Caller: t.caller, Now: t.now, Rand: rand.Reader, Keys: t.gate.Keys, Hashing: t.hashing}
-	t.view = query.View{Caller: t.caller, Now: t.now, Keys: t.gate.Keys, Region: t.gate.Region, Trail: t.gate.Trail, Journal: t.gate.Journal,
+	t.tx = commands.Tx{Caller: t.caller, Now: t.now, Rand: rand.Reader, Keys: t.gate.Keys, Region: t.gate.Region, Hashing: t.hashing}
+	t.view = query.View{Caller: t.caller, Now: t.now, Keys: t.gate.Keys, Region: t.gate.Region, Trail: t.gate.Trail, Delivery: t.gate.Delivery, Journal: t.gate.Journal,
 		Reports: t.gate.reports, Freeze: t.gate.frozen}
 }

@@ -16,7 +16,9 @@ func (k *ask) operators(resource string) {
 var journals = []Action{
 	command("keytrail", (*commands.Tx).CreateAccount, func(k *ask, _ *commands.CreateAccountInput) { k.operators("account") }, "accountName accountID", "accountID accountName accessKeyID"),
 	search("keytrail", (*query.View).ReadJournal, func(k *ask, in *query.ReadJournalInput) { k.operators("journal/" + in.Stream) }, "stream after limit"),
-	search("keytrail", (*query.View).GetState, func(k *ask, _ *query.GetStateInput) { k.operators("state") }, ""),
+	search("keytrail", (*query.View).GetState, func(k *ask, _ *query.GetStateInput) { k.operators("state") }, "digestKeys"),
+	search("keytrail", (*query.View).ReconcileTrail, func(k *ask, _ *query.ReconcileTrailInput) { k.operators("trail") }, "stream from"),
+	mend("keytrail", (*query.View).RepairTrail, func(k *ask, _ *query.RepairTrailInput) { k.operators("trail") }, "stream from", "stream from to rows mended"),
 	search("keytrail", (*query.View).QueryTrail, func(k *ask, in *query.QueryTrailInput) {
 		if in.AllAccounts {
 			k.operators("trail")

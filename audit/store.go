@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/keytrail/keytrail/audit/clickhouse"
+	"github.com/keytrail/keytrail/events/journal"
 	"github.com/keytrail/keytrail/query"
 )
 
@@ -136,6 +137,31 @@ func (s *Store) Status() query.TrailStatus {
 		out.Ready = out.Ready && st.Err == nil && (st.Phase == clickhouse.Copying || st.Phase == clickhouse.Rebuilding)
 	}
 	return out
+}
+
+const reconcileTime = 10 * time.Second // then the caller asks for the rest
+
+// Reconcile implements query.Trail.
+func (s *Store) Reconcile(ctx context.Context, stream string, from uint64, mend bool) (out query.TrailComparison, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 50*time.Second) // below the server's time for an answer
+	defer cancel()
+	r, err := s.sink.Reconcile(ctx, clickhouse.Span{Stream: journal.Stream(stream), From: from}, reconcileTime, mend)
+	if errors.Is(err, clickhouse.ErrNotReady) {
+		return out, told(err)
+	}
+	if err != nil {
+		return out, fmt.Errorf("%w: %w", &smithy.GenericAPIError{Code: "ServiceUnavailable", Message: "The audit rows could not be compared with the log now. The server's log says why.", Fault: smithy.FaultServer}, err)
+	}
+	out = query.TrailComparison{Stream: stream, From: r.From, To: r.To, End: r.End, Rows: r.Rows, More: r.More, Mended: r.Mended, Differences: []query.TrailDifference{}}
+	for _, st := range s.sink.State() {
+		if string(st.Stream) == stream {
+			out.Behind = max(st.End, r.End) - r.End
+		}
+	}
+	for _, d := range r.Differences {
+		out.Differences = append(out.Differences, query.TrailDifference{Kind: d.Kind, Stream: stream, Seq: d.Seq, Index: d.Idx, EventID: d.EventID})
+	}
+	return out, nil
 }
 
 func prefix(s string) (netip.Prefix, error) {

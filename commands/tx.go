@@ -24,6 +24,7 @@ type Tx struct {
 	Now     time.Time // UTC
 	Rand    io.Reader
 	Keys    *seal.Keyring
+	Region  string   // the server's own
 	Hashing *Hashing // of a command that may need it
 	MFA     bool     // Factor found the request's MFA code to be right
 	Facts   []events.Event

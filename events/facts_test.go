@@ -93,6 +93,15 @@ var samples = []Event{
 	SAMLKeyAdded{Provider: "SAMLQEAAAAAAAAAAAAAAA1", ID: "KEYQEAAAAAAAAAAAAAAAAA", Key: "k1.c2VhbGVk"},
 	SAMLKeyRemoved{Provider: "SAMLQEAAAAAAAAAAAAAAA1", ID: "KEYQEAAAAAAAAAAAAAAAAA"},
 	SAMLProviderDeleted{ID: "SAMLQEAAAAAAAAAAAAAAA1"},
+	TrailCreated{Name: "all", TrailSettings: TrailSettings{Bucket: "logs", Prefix: "p/q", Global: true, MultiRegion: true, Validate: true}, Tags: []Tag{{"k", "v"}}},
+	TrailUpdated{Name: "all", TrailSettings: TrailSettings{Bucket: "logs-2"}},
+	TrailDeleted{Name: "all"},
+	TrailStarted{Name: "all"},
+	TrailStopped{Name: "all"},
+	TrailSelected{Name: "all", Basic: []BasicSelector{{ReadWrite: "WriteOnly", Management: true, Exclude: []string{"kms.amazonaws.com"}}},
+		Advanced: []AdvancedSelector{{Name: "n", Fields: []FieldSelector{{Field: "eventCategory", Equals: []string{"Management"}, NotEquals: []string{"x"}}}}}},
+	TrailTagged{Name: "all", Tags: []Tag{{"b", "2"}}},
+	TrailUntagged{Name: "all", Keys: []string{"b"}},
 }
 
 // The bytes of every fact ever written are read for ever, and mean what they

@@ -20,6 +20,7 @@ type Account struct {
 
 	PasswordPolicy *PasswordPolicy `json:"passwordPolicy,omitempty"` // nil: AWS's default
 	RootRefused    *Refused        `json:"rootRefused,omitempty"`    // of the root user
+	Trails         []Trail         `json:"trails,omitempty"`         // by name
 
 	users    roster[*User]
 	groups   roster[*Group]

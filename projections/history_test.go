@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	trails "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
@@ -87,7 +89,7 @@ func try[I, O any](h *history, command func(*commands.Tx, context.Context, I) (O
 func tryAs[I, O any](h *history, who *projections.Caller, command func(*commands.Tx, context.Context, I) (O, error), in I) error {
 	hashing := commands.NewHashing(h.rand, seal.Cost{Memory: 8, Time: 1, Threads: 1})
 	for {
-		tx := &commands.Tx{World: h.world, Account: h.account(), Now: h.now, Rand: h.rand, Keys: h.keys, Caller: who, Hashing: hashing}
+		tx := &commands.Tx{World: h.world, Account: h.account(), Now: h.now, Rand: h.rand, Keys: h.keys, Region: "us-east-1", Caller: who, Hashing: hashing}
 		_, err := command(tx, context.Background(), in)
 		if w, ok := hashing.Next(); ok {
 			hashing.Did(w, w.Do())
@@ -429,6 +431,35 @@ func (h *history) step(t *rapid.T) {
 			return try(h, (*tx).DeleteResource, &commands.DeleteResourceInput{ResourceArn: *resource()})
 		},
 	}
+	trail := func() *string { return pick("trail", "one", "two", "keytrail") }
+	trailTag := func() []trails.Tag {
+		return []trails.Tag{{Key: pick("key", "k", "K", "l"), Value: pick("value", "1", "2")}}
+	}
+	all = append(all,
+		func() error {
+			return try(h, (*tx).CreateTrail, &cloudtrail.CreateTrailInput{Name: trail(), S3BucketName: pick("bucket", "logs", "logs-2"), TagsList: trailTag()})
+		},
+		func() error {
+			return try(h, (*tx).UpdateTrail, &cloudtrail.UpdateTrailInput{Name: trail(), S3KeyPrefix: pick("prefix", "p", "q/r"), IsMultiRegionTrail: new(rapid.Bool().Draw(t, "multi"))})
+		},
+		func() error { return try(h, (*tx).DeleteTrail, &cloudtrail.DeleteTrailInput{Name: trail()}) },
+		func() error { return try(h, (*tx).StartLogging, &cloudtrail.StartLoggingInput{Name: trail()}) },
+		func() error { return try(h, (*tx).StopLogging, &cloudtrail.StopLoggingInput{Name: trail()}) },
+		func() error {
+			return try(h, (*tx).PutEventSelectors, &cloudtrail.PutEventSelectorsInput{TrailName: trail(), EventSelectors: []trails.EventSelector{{ReadWriteType: "WriteOnly"}}})
+		},
+		func() error {
+			return try(h, (*tx).PutEventSelectors, &cloudtrail.PutEventSelectorsInput{TrailName: trail(), AdvancedEventSelectors: []trails.AdvancedEventSelector{{
+				FieldSelectors: []trails.AdvancedFieldSelector{{Field: new("eventCategory"), Equals: []string{"Management"}}, {Field: new("readOnly"), Equals: []string{"true"}}},
+			}}})
+		},
+		func() error {
+			return try(h, (*tx).AddTags, &cloudtrail.AddTagsInput{ResourceId: new("arn:aws:cloudtrail:us-east-1:" + home + ":trail/" + *trail()), TagsList: trailTag()})
+		},
+		func() error {
+			return try(h, (*tx).RemoveTags, &cloudtrail.RemoveTagsInput{ResourceId: new("arn:aws:cloudtrail:us-east-1:" + home + ":trail/" + *trail()), TagsList: trailTag()})
+		},
+	)
 	err := all[rapid.IntRange(0, len(all)-1).Draw(t, "command")]()
 	var refusal smithy.APIError
 	if err != nil && !errors.As(err, &refusal) {

@@ -66,6 +66,10 @@ func (w *World) Pack(out io.Writer) error {
 		p.passwordPolicy(a.PasswordPolicy)
 		p.refused(a.RootRefused)
 		p.list(a.RootMFA, p.str)
+		p.uint(uint64(len(a.Trails)))
+		for i := range a.Trails {
+			p.trail(&a.Trails[i])
+		}
 		for _, e := range a.policies.after("") {
 			p.entry(packPolicy)
 			p.policy(e)
@@ -221,6 +225,38 @@ func (p *packer) tags(tags []events.Tag) {
 		p.ref(t.Key)
 		p.ref(t.Value)
 	}
+}
+
+func (p *packer) trail(t *Trail) {
+	p.str(t.Name)
+	p.str(t.Bucket)
+	p.str(t.Prefix)
+	for _, b := range []bool{t.Global, t.MultiRegion, t.Validate, t.Logging} {
+		p.bool(b)
+	}
+	for _, at := range []time.Time{t.Created, t.Started, t.Stopped} {
+		p.bool(!at.IsZero())
+		if !at.IsZero() {
+			p.time(at)
+		}
+	}
+	p.uint(uint64(len(t.Basic)))
+	for _, s := range t.Basic {
+		p.ref(s.ReadWrite)
+		p.bool(s.Management)
+		p.list(s.Exclude, p.ref)
+	}
+	p.uint(uint64(len(t.Advanced)))
+	for _, s := range t.Advanced {
+		p.str(s.Name)
+		p.uint(uint64(len(s.Fields)))
+		for _, f := range s.Fields {
+			p.ref(f.Field)
+			p.list(f.Equals, p.ref)
+			p.list(f.NotEquals, p.ref)
+		}
+	}
+	p.tags(t.Tags)
 }
 
 func (p *packer) identity(i *Identity) {
@@ -447,6 +483,7 @@ func unpackFrame(text string) (f unpacked) {
 		case packAccount:
 			a = &Account{ID: u.str(), Name: u.str(), Alias: u.str(), Created: u.time(), Seq: u.uint(), RootKeys: u.list(u.str), grants: newVersion()}
 			a.PasswordPolicy, a.RootRefused, a.RootMFA = u.passwordPolicy(), u.refused(), u.list(u.str)
+			a.Trails = many(u, u.trail)
 			f.accounts = append(f.accounts, a)
 		case packPolicy:
 			p := u.policy()
@@ -593,17 +630,20 @@ func (u *unpacker) time() time.Time {
 }
 
 func (u *unpacker) entity() Entity {
-	return Entity{ID: u.str(), Name: u.str(), Path: u.ref(), Created: u.time(), Tags: u.tags()}
+	return Entity{ID: u.str(), Name: u.str(), Path: u.ref(), Created: u.time(), Tags: many(u, u.tag)}
 }
 
-func (u *unpacker) tags() (tags []events.Tag) {
+func (u *unpacker) tag() events.Tag { return events.Tag{Key: u.ref(), Value: u.ref()} }
+
+// many reads a number and so many of a kind; of none it makes nil.
+func many[T any](u *unpacker, one func() T) (all []T) {
 	if n := u.count(); n > 0 {
-		tags = make([]events.Tag, n)
-		for i := range tags {
-			tags[i] = events.Tag{Key: u.ref(), Value: u.ref()}
+		all = make([]T, n)
+		for i := range all {
+			all[i] = one()
 		}
 	}
-	return tags
+	return all
 }
 
 func (u *unpacker) bound() (ids map[string]string) {
@@ -618,12 +658,31 @@ func (u *unpacker) bound() (ids map[string]string) {
 }
 
 func (u *unpacker) resource() *Resource {
-	r := &Resource{ARN: u.str(), Created: u.time(), Updated: u.time(), Tags: u.tags()}
+	r := &Resource{ARN: u.str(), Created: u.time(), Updated: u.time(), Tags: many(u, u.tag)}
 	if u.bool() {
 		r.Policy = u.doc()
 	}
 	r.Bound = u.bound()
 	return r
+}
+
+func (u *unpacker) trail() Trail {
+	t := Trail{Name: u.str(), Bucket: u.str(), Prefix: u.str(), Global: u.bool(), MultiRegion: u.bool(), Validate: u.bool(), Logging: u.bool()}
+	for _, at := range []*time.Time{&t.Created, &t.Started, &t.Stopped} {
+		if u.bool() {
+			*at = u.time()
+		}
+	}
+	t.Basic = many(u, func() events.BasicSelector {
+		return events.BasicSelector{ReadWrite: u.ref(), Management: u.bool(), Exclude: u.list(u.ref)}
+	})
+	t.Advanced = many(u, func() events.AdvancedSelector {
+		return events.AdvancedSelector{Name: u.str(), Fields: many(u, func() events.FieldSelector {
+			return events.FieldSelector{Field: u.ref(), Equals: u.list(u.ref), NotEquals: u.list(u.ref)}
+		})}
+	})
+	t.Tags = many(u, u.tag)
+	return t
 }
 
 func (u *unpacker) identity() Identity {

@@ -196,6 +196,27 @@ func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 		a.editSAMLProvider(f.Provider, func(p *SAMLProvider) { p.removeKey(f.ID) })
 	case events.SAMLProviderDeleted:
 		a.samls.delete(f.ID)
+
+	case events.TrailCreated:
+		a.addTrail(u, f)
+	case events.TrailUpdated:
+		a.editTrail(f.Name, func(t *Trail) { t.set(f.TrailSettings) })
+	case events.TrailDeleted:
+		a.deleteTrail(f.Name)
+	case events.TrailStarted:
+		a.editTrail(f.Name, func(t *Trail) { t.Logging, t.Started = true, u.Time })
+	case events.TrailStopped:
+		a.editTrail(f.Name, func(t *Trail) { t.Logging, t.Stopped = false, u.Time })
+	case events.TrailSelected:
+		a.editTrail(f.Name, func(t *Trail) { t.Basic, t.Advanced = f.Basic, f.Advanced })
+	case events.TrailTagged:
+		a.editTrail(f.Name, func(t *Trail) { t.Tags = MergeTags(t.Tags, f.Tags) })
+	case events.TrailUntagged:
+		a.editTrail(f.Name, func(t *Trail) {
+			if t.Tags = WithoutTags(t.Tags, f.Keys); len(t.Tags) == 0 {
+				t.Tags = nil
+			}
+		})
 	}
 }
 

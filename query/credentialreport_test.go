@@ -29,6 +29,9 @@ func (uses) Lookup(context.Context, Lookup) ([]TrailRow, []byte, error) { panic(
 func (uses) Search(context.Context, TrailFilter) ([]TrailRow, error)    { panic("not asked") }
 func (uses) SQL(context.Context, string, string) (TrailTable, error)    { panic("not asked") }
 func (uses) Status() TrailStatus                                        { panic("not asked") }
+func (uses) Reconcile(context.Context, string, uint64, bool) (TrailComparison, error) {
+	panic("not asked")
+}
 
 // A report has AWS's columns and words, the root user first, then users by
 // name; it is of when it was made, and lives four hours.

@@ -46,10 +46,10 @@ type JournalMessage struct {
 
 // ReadJournal gives the log itself, for replay and verification elsewhere.
 func (v *View) ReadJournal(ctx context.Context, in *ReadJournalInput) (*ReadJournalOutput, error) {
-	s := journal.Stream(in.Stream)
-	if s != journal.Identity && s != journal.Decisions {
-		return nil, &smithy.GenericAPIError{Code: "ValidationError", Message: "Stream must be IDENTITY or DECISIONS."}
+	if err := truth(in.Stream); err != nil {
+		return nil, err
 	}
+	s := journal.Stream(in.Stream)
 	if in.Limit <= 0 || in.Limit > 1000 {
 		in.Limit = 1000
 	}
@@ -69,13 +69,17 @@ func (v *View) ReadJournal(ctx context.Context, in *ReadJournalInput) (*ReadJour
 }
 
 // GetStateInput asks where the server stands.
-type GetStateInput struct{}
+type GetStateInput struct {
+	DigestKeys bool // tell the keys of digests too; if there are none yet, make them
+}
 
 // GetStateOutput says where the server stands, to compare a replay with.
 type GetStateOutput struct {
 	LogID, PublicKey string
-	Seq              uint64 // of IDENTITY
-	StateHash        string // SHA-256 of the World at Seq, hexadecimal
+	Region           string
+	DigestKeys       []DigestKey // if asked for; none if trails are not delivered here
+	Seq              uint64      // of IDENTITY
+	StateHash        string      // SHA-256 of the World at Seq, hexadecimal
 	Snapshots        []SnapshotState
 	Checkpoints      map[string]string // by stream: signed notes
 }
@@ -90,7 +94,7 @@ type SnapshotState struct {
 func (v *View) GetState(ctx context.Context, in *GetStateInput) (*GetStateOutput, error) {
 	w := v.Journal.Freeze()
 	sum := w.Hash()
-	out := &GetStateOutput{LogID: v.Journal.LogID, PublicKey: v.Journal.PublicKey, Seq: w.Seq, StateHash: hex.EncodeToString(sum[:]), Checkpoints: map[string]string{}}
+	out := &GetStateOutput{LogID: v.Journal.LogID, PublicKey: v.Journal.PublicKey, Region: v.Region, Seq: w.Seq, StateHash: hex.EncodeToString(sum[:]), Checkpoints: map[string]string{}}
 	for _, s := range []journal.Stream{journal.Identity, journal.Decisions} {
 		note, err := v.Journal.Checkpoint(s)
 		if err != nil {
@@ -101,6 +105,11 @@ func (v *View) GetState(ctx context.Context, in *GetStateInput) (*GetStateOutput
 	headers, err := v.Journal.Snapshots()
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	if v.Delivery != nil && in.DigestKeys {
+		if out.DigestKeys, err = v.Delivery.PublicKeys(); err != nil {
+			return nil, unavailable(err)
+		}
 	}
 	for _, h := range headers {
 		out.Snapshots = append(out.Snapshots, SnapshotState{h.Seq, h.Hash})
@@ -150,4 +159,49 @@ func (v *View) QueryTrail(ctx context.Context, in *QueryTrailInput) (*QueryTrail
 		return nil, err
 	}
 	return &QueryTrailOutput{Rows: rows}, nil
+}
+
+// ReconcileTrailInput asks to compare the audit rows of a stream with the log.
+type ReconcileTrailInput struct {
+	Stream string // IDENTITY, DECISIONS
+	From   uint64 // first sequence, 0: 1
+}
+
+// ReconcileTrail compares a part of the audit rows with the log.
+func (v *View) ReconcileTrail(ctx context.Context, in *ReconcileTrailInput) (*TrailComparison, error) {
+	return v.reconcile(ctx, in.Stream, in.From, false)
+}
+
+// RepairTrailInput asks to compare, and to make the rows what the log says.
+type RepairTrailInput struct {
+	Stream string
+	From   uint64
+}
+
+// RepairTrail is ReconcileTrail that mends. What it changes is a copy: the log
+// and the World stay what they are.
+func (v *View) RepairTrail(ctx context.Context, in *RepairTrailInput) (*TrailComparison, error) {
+	return v.reconcile(ctx, in.Stream, in.From, true)
+}
+
+func (v *View) reconcile(ctx context.Context, stream string, from uint64, mend bool) (*TrailComparison, error) {
+	if err := truth(stream); err != nil {
+		return nil, err
+	}
+	trail, err := v.trail()
+	if err != nil {
+		return nil, err
+	}
+	out, err := trail.Reconcile(ctx, stream, from, mend)
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+func truth(stream string) error {
+	if s := journal.Stream(stream); s != journal.Identity && s != journal.Decisions {
+		return &smithy.GenericAPIError{Code: "ValidationError", Message: "Stream must be IDENTITY or DECISIONS."}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	ch "github.com/ClickHouse/clickhouse-go/v2"
@@ -34,9 +35,11 @@ type Difference struct {
 // Reconciliation is what Reconcile found.
 type Reconciliation struct {
 	Span
+	End         uint64       `json:"end"`  // what the sink has finished: To is below it if there is more to compare
 	Rows        uint64       `json:"rows"` // that the log makes
 	Differences []Difference `json:"differences,omitempty"`
-	More        bool         `json:"more,omitempty"` // than are listed
+	More        bool         `json:"more,omitempty"`   // than are listed
+	Mended      uint64       `json:"mended,omitempty"` // messages whose rows were written again, and rows taken away beyond the end
 }
 
 const (
@@ -47,8 +50,17 @@ const (
 // Reconcile compares the table with the log: for every 1,000 sequences the
 // number of rows and a hash over all their columns, and where these differ row
 // by row. It reads the log as the sink does, but trusts nothing the sink wrote
-// down. Mending is dropping the table: the sink then fills it again.
+// down.
 func (w *Warehouse) Reconcile(ctx context.Context, log journal.Log, span Span) (Reconciliation, error) {
+	return NewSink(w, log).Reconcile(ctx, span, 0, false)
+}
+
+// Reconcile is the Warehouse's, of a sink that runs: what it has finished is
+// compared too if it was its last batch. Given a time, it stops at the first
+// bucket that ends after it. To mend is to make of each message whose rows
+// differ the rows that the log says, and to compare them again.
+func (s *Sink) Reconcile(ctx context.Context, span Span, most time.Duration, mend bool) (Reconciliation, error) {
+	w, began := s.w, time.Now()
 	if span.From == 0 {
 		span.From = 1
 	}
@@ -60,22 +72,29 @@ func (w *Warehouse) Reconcile(ctx context.Context, log journal.Log, span Span) (
 	if table == "" {
 		return Reconciliation{}, ErrNotReady
 	}
-	s := NewSink(w, log)
+	if mend {
+		w.mending.Lock() // two at once would write what is missing twice
+		defer w.mending.Unlock()
+	}
 	at := start{name: span.Stream, mark: "sink/" + table + "/" + string(span.Stream)}
 	if open {
 		if err := s.readMark(ctx, &at); err != nil {
 			return Reconciliation{}, err
 		}
 		span.To = at.First - 1
+		if s.finished(span.Stream) == at.Last {
+			span.To = at.Last
+		}
 	}
-	found := Reconciliation{Span: span}
+	found := Reconciliation{Span: span, End: span.To}
 	chain := journal.NewChain(span.Stream, span.From-1, nil)
 	for first := span.From; first <= span.To; first += bucket {
 		last := min(first+bucket-1, span.To)
-		if err := w.compare(ctx, log, chain, first, last, &found); err != nil {
+		if err := s.compare(ctx, chain, first, last, &found, mend); err != nil {
 			return found, err
 		}
-		if found.More {
+		if last < span.To && (found.More || most > 0 && time.Since(began) > most) {
+			found.To = last
 			return found, nil
 		}
 	}
@@ -89,12 +108,26 @@ func (w *Warehouse) Reconcile(ctx context.Context, log journal.Log, span Span) (
 			return found, err
 		}
 		for _, r := range beyond {
-			if r.seq > at.Last {
-				found.differ("extra", r)
+			if r.seq <= at.Last {
+				continue
+			}
+			found.differ("extra", r)
+			if mend {
+				if err := w.remove(ctx, span.Stream, r); err != nil {
+					return found, err
+				}
+				found.Mended++
 			}
 		}
 	}
 	return found, nil
+}
+
+// finished is the last sequence that this sink has seen in the table.
+func (s *Sink) finished(name journal.Stream) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.states[name].Done
 }
 
 func (f *Reconciliation) differ(kind string, r hashed) {
@@ -115,6 +148,91 @@ type hashed struct {
 
 func (h hashed) place(o hashed) int {
 	return cmp.Or(cmp.Compare(h.seq, o.seq), cmp.Compare(h.idx, o.idx))
+}
+
+// compare compares one bucket, and mends it if told to.
+func (s *Sink) compare(ctx context.Context, chain *journal.Chain, first, last uint64, found *Reconciliation, mend bool) error {
+	before := len(found.Differences)
+	had := found.More
+	if err := s.w.compare(ctx, s.log, chain, first, last, found); err != nil || !mend || len(found.Differences) == before && found.More == had {
+		return err
+	}
+	seqs := []uint64{}
+	for _, d := range found.Differences[before:] {
+		if len(seqs) == 0 || seqs[len(seqs)-1] != d.Seq {
+			seqs = append(seqs, d.Seq)
+		}
+	}
+	if found.More && !had { // not all are listed
+		seqs = seqs[:0]
+		for seq := first; seq <= last; seq++ {
+			seqs = append(seqs, seq)
+		}
+	}
+	if err := s.mend(ctx, found.Stream, seqs); err != nil {
+		return err
+	}
+	again := Reconciliation{Span: found.Span}
+	if err := s.w.compare(ctx, s.log, journal.NewChain(found.Stream, first-1, nil), first, last, &again); err != nil {
+		return err
+	}
+	if len(again.Differences) > 0 {
+		return fmt.Errorf("clickhouse: rows of %s %d to %d were written again and are not what was written: is somebody else writing to audit.events?", found.Stream, first, last)
+	}
+	found.Mended += uint64(len(seqs))
+	return nil
+}
+
+// mend takes away the rows of messages and writes them again from the log. If
+// it is cut short rows are missing: the next Reconcile finds them, and a sink
+// that starts fills the table anew.
+func (s *Sink) mend(ctx context.Context, name journal.Stream, seqs []uint64) error {
+	in := make([]string, len(seqs))
+	for i, seq := range seqs {
+		in[i] = strconv.FormatUint(seq, 10)
+	}
+	where := "stream = '" + string(name) + "' AND seq IN (" + strings.Join(in, ",") + ")"
+	if err := s.w.exec(ctx, "ALTER TABLE audit.events DELETE WHERE "+where); err != nil {
+		return fmt.Errorf("clickhouse: take away rows: %w", err)
+	}
+	b, r := &batch{}, &row{}
+	write := func() error {
+		for i := range b.months {
+			// The table remembers tokens: this one no insert had before.
+			if err := s.w.insert(ctx, &b.months[i].columns, "mend:"+uuid.NewString()); err != nil {
+				return fmt.Errorf("clickhouse: write rows again: %w", err)
+			}
+		}
+		b = &batch{}
+		return nil
+	}
+	for _, seq := range seqs {
+		m, err := s.log.Read(ctx, name, seq-1, 1)
+		if err != nil {
+			return err
+		}
+		if len(m) == 0 {
+			return fmt.Errorf("%w: %s has no message %d", journal.ErrDamaged, name, seq)
+		}
+		if err := b.add(r, name, journal.NewChain(name, seq-1, nil), &m[0]); err != nil { // compare has checked the links
+			return err
+		}
+		if b.full() {
+			if err := write(); err != nil {
+				return err
+			}
+		}
+	}
+	return write()
+}
+
+// remove takes away one row that no message makes.
+func (w *Warehouse) remove(ctx context.Context, name journal.Stream, r hashed) error {
+	err := w.exec(ctx, fmt.Sprintf("ALTER TABLE audit.events DELETE WHERE stream = '%s' AND seq = %d AND idx = %d AND event_id = '%s'", name, r.seq, r.idx, r.id))
+	if err != nil {
+		return fmt.Errorf("clickhouse: take away a row: %w", err)
+	}
+	return nil
 }
 
 // compare compares one bucket.

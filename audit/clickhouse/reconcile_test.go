@@ -86,7 +86,46 @@ func TestReconcile(t *testing.T) {
 	}
 	log.msgs[journal.Identity][3].Link[0] ^= 1
 
-	// A sink that starts finds rows missing and too many, and mends the table.
+	// Mended, the table is what the log says, and the same sink goes on with it.
+	s = NewSink(w, log)
+	mended, err := s.Reconcile(ctx, Span{Stream: journal.Identity}, 0, true)
+	if err != nil || mended.Mended != 6 {
+		t.Errorf("mend: %d messages, %v; want 6", mended.Mended, err)
+	}
+	if d := cmp.Diff(want, mended.Differences); d != "" {
+		t.Errorf("what was mended (-want +got):\n%s", d)
+	}
+	for _, name := range streams {
+		if got, err := w.Reconcile(ctx, log, Span{Stream: name}); err != nil || len(got.Differences) > 0 {
+			t.Errorf("mended %s: %+v, %v", name, got, err)
+		}
+	}
+	sameRows(t, w, wr.ids)
+	s, stop = run(t, w, log)
+	wr.unit(accountA)
+	settled(t, s, log)
+	sameRows(t, w, wr.ids)
+	if n := s.State()[0].Rebuilds; n != 0 {
+		t.Errorf("a mended table was made anew")
+	}
+	// The last batch of a sink that runs is compared too.
+	end, _ := log.End(ctx, journal.Identity)
+	alter(t, w, fmt.Sprintf("ALTER TABLE audit.events DELETE WHERE stream = 'IDENTITY' AND seq = %d", end))
+	if got, err := s.Reconcile(ctx, Span{Stream: journal.Identity}, 0, false); err != nil || got.To != end || len(got.Differences) != 1 {
+		t.Errorf("the last row is missing: %+v, %v", got, err)
+	}
+	// With a time it stops between buckets, and says where.
+	if got, err := s.Reconcile(ctx, Span{Stream: journal.Identity}, 1, true); err != nil || got.To != 1000 || got.End != end || len(got.Differences) != 0 {
+		t.Errorf("the first bucket: %+v, %v", got, err)
+	}
+	if got, err := s.Reconcile(ctx, Span{Stream: journal.Identity, From: 1001}, 1, true); err != nil || got.To != end || len(got.Differences) != 1 || got.Mended != 1 {
+		t.Errorf("the rest: %+v, %v", got, err)
+	}
+	stop()
+	sameRows(t, w, wr.ids)
+
+	// A sink that starts finds rows missing and too many, and makes the table anew.
+	alter(t, w, "ALTER TABLE audit.events DELETE WHERE stream = 'IDENTITY' AND seq = 12")
 	s, _ = run(t, w, log)
 	settled(t, s, log)
 	sameRows(t, w, wr.ids)

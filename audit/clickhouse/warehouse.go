@@ -14,6 +14,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,13 +42,14 @@ type Options struct {
 
 // Warehouse is a ClickHouse that holds audit.events. Its methods may be called at once.
 type Warehouse struct {
-	engine *engine.Engine // nil with a DSN
-	sink   driver.Conn    // writes and maintains audit.*
-	reader driver.Conn    // may read audit.events and nothing else
-	fsync  bool           // our own engine has no replica: it must not lose what it acknowledged
-	log    *slog.Logger
-	ready  atomic.Bool // migrated
-	now    func() time.Time
+	engine  *engine.Engine // nil with a DSN
+	sink    driver.Conn    // writes and maintains audit.*
+	reader  driver.Conn    // may read audit.events and nothing else
+	fsync   bool           // our own engine has no replica: it must not lose what it acknowledged
+	log     *slog.Logger
+	ready   atomic.Bool // migrated
+	mending sync.Mutex  // one Reconcile that mends at a time
+	now     func() time.Time
 }
 
 // Open begins to use a warehouse. It does not wait for it: an error means that

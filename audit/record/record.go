@@ -235,8 +235,10 @@ func (p *Projection) value(b []byte, pl *plan, v reflect.Value) ([]byte, bool) {
 		return appendString(b, v.String()), true
 	case reflect.Bool:
 		return strconv.AppendBool(b, v.Bool()), pointer || p.output || v.Bool()
-	case reflect.Int32, reflect.Int64:
+	case reflect.Int, reflect.Int32, reflect.Int64:
 		return strconv.AppendInt(b, v.Int(), 10), pointer || p.output || v.Int() != 0
+	case reflect.Uint64: // of our own service
+		return strconv.AppendUint(b, v.Uint(), 10), pointer || p.output || v.Uint() != 0
 	case reflect.Float32, reflect.Float64:
 		x := v.Float()
 		if math.IsNaN(x) || math.IsInf(x, 0) {
@@ -263,7 +265,7 @@ func (p *Projection) element(b []byte, pl *plan, v reflect.Value) []byte {
 		return append(b, "{}"...)
 	case reflect.Bool:
 		return append(b, "false"...)
-	case reflect.Int32, reflect.Int64, reflect.Float32, reflect.Float64:
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint64, reflect.Float32, reflect.Float64:
 		return append(b, '0')
 	}
 	return append(b, "null"...)

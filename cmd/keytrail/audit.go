@@ -18,7 +18,7 @@ func auditCommand() *cobra.Command {
 	c := &client{}
 	cmd := &cobra.Command{Use: "audit", Short: "Ask the trail", Args: cobra.NoArgs}
 	c.flags(cmd)
-	cmd.AddCommand(auditQuery(c), auditTail(c))
+	cmd.AddCommand(auditQuery(c), auditTail(c), auditReconcile(c))
 	return cmd
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,9 +29,12 @@ type serverConfig struct {
 	TLSKey     string
 	Plain      bool // plain HTTP beyond loopback
 	RootKey    string
-	PerKey     float64 // requests per second and access key; 0: unlimited
-	PerAccount float64 // requests per second and account; 0: unlimited
-	Node       string  // name of this node as a writer of decisions
+	PerKey     float64       // requests per second and access key; 0: unlimited
+	PerAccount float64       // requests per second and account; 0: unlimited
+	Trails     string        // on, off
+	Every      time.Duration // between log files of a trail
+	Digests    time.Duration // between digest files of a trail
+	Node       string        // name of this node as a writer of decisions
 }
 
 func (c *serverConfig) flags(f *pflag.FlagSet) {
@@ -50,6 +54,9 @@ func (c *serverConfig) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.RootKey, "root-key", "", "file of the root key (default: keys/root.key in the data folder)")
 	f.Float64Var(&c.PerKey, "rate", 0, "requests per second allowed to one access key (0: no limit)")
 	f.Float64Var(&c.PerAccount, "account-rate", 0, "requests per second allowed to all keys of one account together (0: no limit)")
+	f.StringVar(&c.Trails, "trails", "on", "deliver the log files of trails into trails/ of the data folder: on or off (of several nodes one should)")
+	f.DurationVar(&c.Every, "trail-every", 30*time.Second, "time between log files of a trail, a minute at most")
+	f.DurationVar(&c.Digests, "trail-digests", time.Hour, "time between digest files of a trail, an hour at most")
 	f.StringVar(&c.Node, "node", "node1", "name of this node as a writer of the log")
 	f.String("config", "", "file of these settings, one 'name: value' a line")
 }
@@ -113,6 +120,10 @@ func (c *serverConfig) check() error {
 		}
 	}
 	switch {
+	case c.Trails != "on" && c.Trails != "off":
+		return failure{exitUsage, fmt.Errorf("--trails %s: on or off", c.Trails)}
+	case c.Every < time.Second || c.Every > time.Minute || c.Digests < time.Second || c.Digests > time.Hour:
+		return failure{exitUsage, fmt.Errorf("--trail-every is 1s to 1m, --trail-digests 1s to 1h")}
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return failure{exitUsage, fmt.Errorf("--tls-cert and --tls-key go together")}
 	case c.NATSListen != "" && c.NATS != "embedded":

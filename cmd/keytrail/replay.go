@@ -40,7 +40,7 @@ func (s *source) open(ctx context.Context) (journal.Log, *query.GetStateOutput, 
 		return nil, nil, nil, failure{exitReach, err}
 	}
 	view := query.View{Journal: &query.Journal{LogID: n.logID, PublicKey: n.vault.PublicKey(), Checkpoint: n.checkpoint, Freeze: n.frozen, Snapshots: n.snapshots.Headers}}
-	state, err := view.GetState(ctx, nil)
+	state, err := view.GetState(ctx, &query.GetStateInput{})
 	return n.log, state, n.close, err
 }
 

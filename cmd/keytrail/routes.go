@@ -72,7 +72,7 @@ func headers(r *http.Request) (n int) {
 	return n
 }
 
-// api serves one request of IAM, STS, CloudTrail, Organizations, Access Analyzer or our own service.
+// api serves one request of IAM, STS, CloudTrail, Organizations, Access Analyzer, S3 or our own service.
 func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	now := time.Now().UTC()
 	id := uuid.NewString()
@@ -89,6 +89,10 @@ func (s *server) api(w http.ResponseWriter, r *http.Request) {
 	}()
 	if own(r) {
 		s.serveOwn(w, r, now, id)
+		return
+	}
+	if isS3(r) {
+		s.s3(w, r, now, id)
 		return
 	}
 	call, err := wire.ReadRequest(w, r)

@@ -10,13 +10,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/keytrail/keytrail/audit"
 	"github.com/keytrail/keytrail/audit/clickhouse"
+	"github.com/keytrail/keytrail/audit/delivery"
 	"github.com/keytrail/keytrail/commands"
 	"github.com/keytrail/keytrail/events/journal"
+	"github.com/keytrail/keytrail/events/seal"
 	"github.com/keytrail/keytrail/query"
 	"github.com/spf13/cobra"
 )
@@ -47,6 +50,7 @@ type server struct {
 	gate   *audit.Gate
 	store  *clickhouse.Warehouse // nil: --audit off
 	sink   *clickhouse.Sink
+	trails *delivery.Deliverer           // nil: --trails off
 	first  *commands.CreateAccountOutput // what the first start made, shown once
 	told   bool                          // who started us chose the secret: it need not be shown
 	large  chan struct{}                 // large batches of questions being read
@@ -144,6 +148,10 @@ func (s *server) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if c.Trails == "on" {
+		s.trails = s.deliverer()
+		s.gate.Delivery = s.trails
+	}
 	hear := func(journal.Message) {}
 	if c.NATS != "embedded" || c.NATSListen != "" { // else nobody could follow it
 		feed := audit.NewFeed(n.log)
@@ -158,7 +166,34 @@ func (s *server) start(ctx context.Context) (err error) {
 	if s.sink != nil {
 		s.run(ctx, "the sink", s.sink.Run)
 	}
+	if s.trails != nil {
+		s.run(ctx, "the delivery of trails", s.trails.Run)
+	}
 	return nil
+}
+
+// deliverer makes the delivery of trails. The key of digests is made when it
+// is first wanted: that takes longer than a start may.
+func (s *server) deliverer() *delivery.Deliverer {
+	n, c := s.node, s.config
+	var making sync.Mutex
+	var key *seal.DigestKey
+	return &delivery.Deliverer{
+		Log: n.log, World: n.frozen, Dir: filepath.Join(c.Data, "trails"), Region: c.Region, Every: c.Every, Digests: c.Digests,
+		Errors: slog.Default(), Clock: time.Now,
+		Key: func() (seal.DigestKey, error) {
+			making.Lock()
+			defer making.Unlock()
+			if key == nil {
+				k, err := n.keys.DigestKey(filepath.Join(c.Data, "keys", "digests.key"), time.Now())
+				if err != nil {
+					return k, err
+				}
+				key = &k
+			}
+			return *key, nil
+		},
+	}
 }
 
 func (s *server) openStore() (err error) {
@@ -192,7 +227,8 @@ type readiness struct {
 	Ready       bool              `json:"ready"`
 	Journal     part              `json:"journal"`
 	Projections part              `json:"projections"`
-	Audit       part              `json:"audit"` // never needed for a decision
+	Audit       part              `json:"audit"`  // never needed for a decision
+	Trails      part              `json:"trails"` // nor this
 	Seq         uint64            `json:"seq"`
 	Streams     []clickhouseState `json:"streams,omitempty"`
 }
@@ -216,11 +252,15 @@ func (s *server) readiness() readiness {
 		Journal:     partOf(s.pager.Down()),
 		Projections: partOf(s.node.live.Servable()),
 		Audit:       part{Reason: "off"},
+		Trails:      part{Reason: "off"},
 		Seq:         s.node.live.Seq(),
 	}
 	if s.store != nil {
 		status := s.gate.Trail.Status()
 		r.Audit, r.Streams = part{Ready: status.Ready, Reason: status.Problem}, s.sink.State()
+	}
+	if s.trails != nil {
+		r.Trails = partOf(s.trails.Problem())
 	}
 	r.Ready = r.Journal.Ready && r.Projections.Ready
 	return r

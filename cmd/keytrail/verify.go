@@ -7,20 +7,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/keytrail/keytrail/events"
 	"github.com/keytrail/keytrail/events/journal"
+	"github.com/keytrail/keytrail/query"
 )
 
 func verifyCommand() *cobra.Command {
 	var s source
 	var key, from, to string
+	var files delivered
 	cmd := &cobra.Command{
 		Use: "verify", Short: "Walk the log's hash chains and hold it against its signed checkpoints", Args: cobra.NoArgs,
-		Long: "Walk the log's hash chains and hold it against its signed checkpoints. Of a running server it reads the log through the API;\nwith --data it reads the folder of a stopped one; with --from a folder that --to wrote, where the public key alone is needed.",
+		Long: "Walk the log's hash chains and hold it against its signed checkpoints. Of a running server it reads the log through the API;\nwith --data it reads the folder of a stopped one; with --from a folder that --to wrote, where the public key alone is needed.\nWith --trail it also holds the files that trails delivered into a bucket's folder against the log: what is altered, added or removed is named.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := output(cmd)
 			if err != nil {
@@ -31,6 +34,9 @@ func verifyCommand() *cobra.Command {
 					return failure{exitUsage, errors.New("--from needs --key: a key that lies beside what it should prove proves nothing")}
 				}
 				return verifyExport(from, key, o)
+			}
+			if files.dir != "" && s.data != "" {
+				return failure{exitUsage, errors.New("--trail asks a running server: it does not go with --data")}
 			}
 			log, state, done, err := s.open(cmd.Context())
 			if err != nil {
@@ -43,6 +49,12 @@ func verifyCommand() *cobra.Command {
 			text, err := keyText(key)
 			if err != nil {
 				return err
+			}
+			if files.dir != "" {
+				if err := s.client.call(cmd.Context(), "GetState", query.GetStateInput{DigestKeys: true}, state); err != nil {
+					return err
+				}
+				return verifyDelivered(cmd.Context(), log, state, text, &files, o)
 			}
 			var export *exporter
 			if to != "" {
@@ -70,6 +82,10 @@ func verifyCommand() *cobra.Command {
 	cmd.Flags().StringVar(&key, "key", "", "public key, or a file with it (default: what the server names)")
 	cmd.Flags().StringVar(&to, "to", "", "write log and checkpoints into this folder, to be verified elsewhere")
 	cmd.Flags().StringVar(&from, "from", "", "verify a folder that --to wrote: offline, with --key alone")
+	cmd.Flags().StringVar(&files.dir, "trail", "", "verify the files that trails delivered into this folder, a bucket's")
+	cmd.Flags().StringVar(&files.account, "account", "", "account of the trails (default: the name of the folder above)")
+	cmd.Flags().StringVar(&files.bucket, "bucket", "", "name of the bucket (default: the name of the folder)")
+	cmd.Flags().DurationVar(&files.within, "within", 2*time.Hour, "age from which an event must be under a digest")
 	outputFlag(cmd)
 	return cmd
 }

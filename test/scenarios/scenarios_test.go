@@ -18,7 +18,7 @@
 //	set NAME               keep what the last command printed as $NAME
 //	trail EVENT WHO [TEXT] wait until LookupEvents shows the newest EVENT of WHO (user or session name; root;
 //	                       nobody) whose lines match the regular expression TEXT, and print those lines
-//	verify                 keytrail verify and keytrail replay --verify must both pass
+//	verify                 keytrail verify and keytrail replay --verify must both pass, and every record have the form of record/schema.json
 //	certificate NAME       make NAME.pem and NAME.key for 127.0.0.1, its own authority
 //	served NAME            wait until the server shows the certificate NAME.pem
 package scenarios
@@ -407,8 +407,18 @@ func describe(r *events.Record) string {
 
 func (x *script) verify(ts *testscript.TestScript, neg bool, args []string) {
 	must(ts, neg, args, 0, 0)
-	for _, command := range [][]string{{"verify"}, {"replay", "--verify"}} {
+	export, err := os.MkdirTemp(ts.Getenv("WORK"), "export-")
+	ts.Check(err)
+	for _, command := range [][]string{{"verify", "--to", export}, {"replay", "--verify"}} {
 		x.be(ts, "root")
 		ts.Check(ts.Exec(x.s.Binary, command...))
 	}
+	schema, err := recordSchema()
+	ts.Check(err)
+	ts.Check(exported(export, func(e events.Raw) error {
+		if e.Type != events.RecordType {
+			return nil
+		}
+		return valid(schema, e.Data)
+	}))
 }

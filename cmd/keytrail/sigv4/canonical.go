@@ -183,10 +183,14 @@ func (w *scratch) mustSign(h http.Header) error {
 
 // canonical writes the canonical request into buf. It is false when a signed
 // header is not there.
-func (w *scratch) canonical(r *http.Request, path string, payload []byte) bool {
+func (w *scratch) canonical(r *http.Request, service, path string, payload []byte) bool {
 	b := append(w.buf[:0], r.Method...)
 	b = append(b, '\n')
-	b = appendPath(b, path)
+	if service == "s3" {
+		b = append(b, path...) // encoded once, and every byte of it counts
+	} else {
+		b = appendPath(b, path)
+	}
 	b = append(b, '\n')
 
 	slices.SortFunc(w.pairs, func(p, q pair) int {

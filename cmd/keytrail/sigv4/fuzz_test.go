@@ -75,7 +75,7 @@ func FuzzCanonical(f *testing.F) {
 			w.names = append(w.names, "host", "my-header")
 			r := fuzzRequest("/")
 			r.Header.Set("My-Header", value)
-			w.canonical(r, path, nil)
+			w.canonical(r, "iam", path, nil)
 			return string(w.buf), true
 		}
 		once, ok := canonical(path, query)

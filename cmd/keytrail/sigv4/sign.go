@@ -86,8 +86,8 @@ func sign(r *http.Request, body []byte, names []string, secret seal.Secret, stam
 	w.readQuery(query) // a URL that cannot be read is signed as far as it can and refused by whoever gets it
 	w.names = append(w.names, names...)
 	sum := sha256.Sum256(body)
-	w.canonical(r, path, hex.AppendEncode(w.payload[:0], sum[:]))
 	parts := strings.Split(scope, "/")
+	w.canonical(r, parts[2], path, hex.AppendEncode(w.payload[:0], sum[:]))
 	k := derive(secret, parts[0], parts[1], parts[2])
 	m := k.macs.Get().(*mac)
 	hash := sha256.Sum256(w.buf)

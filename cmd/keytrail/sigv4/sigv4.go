@@ -138,7 +138,7 @@ func Parse(r *http.Request, body []byte, now time.Time, scope Scope) (*Signature
 	if claimed := r.Header["X-Amz-Content-Sha256"]; len(claimed) == 1 && claimed[0] != string(payload) {
 		s.hopeless = true
 	}
-	if !w.canonical(r, path, payload) {
+	if !w.canonical(r, s.service, path, payload) {
 		s.hopeless = true // a signed header is not there: nothing can match
 	}
 	s.hash = sha256.Sum256(w.buf)
