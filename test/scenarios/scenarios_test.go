@@ -14,7 +14,8 @@
 //	as-session NAME [..]   the same with get-session-token
 //	aws ...                the AWS CLI
 //	keytrail ...           our own CLI
-//	totp FILE STEPS...     set $code1, $code2 … to what the MFA device with the seed in FILE shows so many steps of 30 s from now
+//	totp FILE STEPS...     set $code1, $code2 … to what the MFA device with the seed in FILE shows so many steps of 30 s from now;
+//	                       with +, so many after the newest code that was set before and was not of the future
 //	set NAME               keep what the last command printed as $NAME
 //	trail EVENT WHO [TEXT] wait until LookupEvents shows the newest EVENT of WHO (user or session name; root;
 //	                       nobody) whose lines match the regular expression TEXT, and print those lines
@@ -133,6 +134,7 @@ type script struct {
 	who      string
 	keys     map[string]harness.Credentials
 	accounts map[string]string // name of who has a key → name of her account's root user
+	step     int               // of the newest code of an MFA device
 }
 
 func with(f func(*script, *testscript.TestScript, bool, []string)) func(*testscript.TestScript, bool, []string) {
@@ -313,10 +315,19 @@ func (x *script) set(ts *testscript.TestScript, neg bool, args []string) {
 func (x *script) totp(ts *testscript.TestScript, neg bool, args []string) {
 	must(ts, neg, args, 2, 9)
 	seed := seal.NewSecret(strings.TrimSpace(ts.ReadFile(args[0])))
+	now := int(time.Now().Unix() / seal.CodeStep)
 	for i, arg := range args[1:] {
-		steps, err := strconv.Atoi(arg)
+		step, err := strconv.Atoi(arg)
 		ts.Check(err)
-		code, err := seal.Code(seed, int(time.Now().Unix()/seal.CodeStep)+steps)
+		if strings.HasPrefix(arg, "+") {
+			step += x.step
+		} else {
+			step += now
+		}
+		if step <= now || strings.HasPrefix(arg, "+") {
+			x.step = max(x.step, step)
+		}
+		code, err := seal.Code(seed, step)
 		ts.Check(err)
 		ts.Setenv(fmt.Sprint("code", i+1), code.Reveal())
 	}
