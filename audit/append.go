@@ -65,7 +65,7 @@ func (t *turn) append(ctx context.Context) (Answer, error) {
 	}
 	body, err := unit(&h, rec, facts)
 	if err == nil {
-		answer.Seq, err = t.gate.commit(ctx, h.Account, rec.EventID, body)
+		answer.Seq, err = t.gate.commit(ctx, h.Account, rec.EventID, t.verdict.World, body)
 	}
 	return answer, err
 }
@@ -83,9 +83,14 @@ func unit(h *events.Header, rec *events.Record, facts []events.Event) (body []by
 	return append(body, ']'), nil
 }
 
-// commit appends a unit to an account's chain and folds it in.
-func (g *Gate) commit(ctx context.Context, account, id string, body []byte) (uint64, error) {
+// commit appends a unit to an account's chain, if the World that it was judged
+// in still is the account's newest, and folds it in. Where several nodes write,
+// the World may have moved between the judgement and now.
+func (g *Gate) commit(ctx context.Context, account, id string, judged uint64, body []byte) (uint64, error) {
 	last, link := g.Live.Last(account)
+	if last > judged {
+		return 0, journal.ErrConflict
+	}
 	m := journal.Message{Key: account, ID: id, Link: journal.Next(link, journal.Leaf(body)), Body: body}
 	var err error
 	if m.Seq, err = g.Log.Append(ctx, journal.Identity, last, m); err != nil {

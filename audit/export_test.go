@@ -1,5 +1,7 @@
 package audit
 
+import "context"
+
 // HoldHashes lets no password be hashed until release is called; waiting says
 // how many requests wait for it.
 func (g *Gate) HoldHashes() (waiting func() int, release func()) {
@@ -16,3 +18,8 @@ func (g *Gate) HoldHashes() (waiting func() int, release func()) {
 // HashesWaiting is how many requests may wait for a password to be hashed, or
 // have one hashed.
 const HashesWaiting = hashesAtOnce + hashesWaiting
+
+// Commit appends a unit that was judged at a sequence.
+func (g *Gate) Commit(ctx context.Context, account string, judged uint64, body []byte) (uint64, error) {
+	return g.commit(ctx, account, newID(), judged, body)
+}

@@ -275,6 +275,23 @@ func TestTwoGatesOneName(t *testing.T) {
 	}
 }
 
+// What was judged before somebody else's change was folded in is not appended
+// after it: the account's end is that of the judgement, not that of the append.
+func TestJudgedBefore(t *testing.T) {
+	log := &journaltest.Memory{}
+	l := newLab(t, log)
+	g := l.gate("node1", log)
+	judged := g.Live.Seq()
+	ask[*iam.CreateUserOutput](t, g, root, "iam", "CreateUser", &iam.CreateUserInput{UserName: new("ana")})
+	end := g.Live.Seq()
+	if _, err := g.Commit(t.Context(), home, judged, []byte("[]")); !errors.Is(err, journal.ErrConflict) {
+		t.Errorf("judged at %d, while the account is at %d: %v, want a conflict", judged, end, err)
+	}
+	if now, err := log.End(t.Context(), journal.Identity); err != nil || now != end {
+		t.Errorf("the log ends at %d (%v), want %d", now, err, end)
+	}
+}
+
 // A command that loses the race runs again on the World as it is then; who
 // loses five times is told so, and that is recorded.
 func TestLostRaces(t *testing.T) {
