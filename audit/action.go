@@ -113,7 +113,7 @@ func row[I, O any](service string, targets func(*ask, *I), request, response str
 
 // Actions is the table.
 func Actions() []Action {
-	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, passwordPolicies, loginProfiles, mfaDevices, credentialReports, instanceProfiles, providers, tags, sessions, trails, buckets, journals, simulations, asking, searching, resources, analyses)
+	return slices.Concat(accounts, users, groups, roles, policies, inlines, attachments, boundaries, accessKeys, passwordPolicies, loginProfiles, mfaDevices, credentialReports, instanceProfiles, providers, tags, sessions, trails, buckets, journals, simulations, asking, searching, resources, analyses, organization)
 }
 
 // ask collects what a request must be judged on.

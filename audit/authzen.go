@@ -503,7 +503,8 @@ func isTrusted(action string) bool {
 // them in a question is not believed, nor passed over.
 var reserved = map[string]bool{
 	"aws:principalarn": true, "aws:principalaccount": true, "aws:principaltype": true, "aws:userid": true, "aws:username": true,
-	"aws:principalisawsservice": true, "aws:resourceaccount": true, "aws:principalorgid": true,
+	"aws:principalisawsservice": true, "aws:resourceaccount": true,
+	"aws:principalorgid": true, "aws:principalorgpaths": true, "aws:resourceorgid": true, "aws:resourceorgpaths": true,
 }
 
 // suppose sets the condition keys of a question: what the World knows, then
@@ -520,6 +521,7 @@ func (t *turn) suppose(c *policy.Context, who *policy.Principal, caller *project
 	}
 	c.SetKey(keyIsService, "false")
 	c.SetKey(keyOwner, r.ResourceAccount)
+	organized(c, t.ask.world, caller.Account, r.ResourceAccount)
 	for key, value := range caller.Tags() {
 		c.Set("aws:PrincipalTag/"+key, value)
 	}

@@ -133,6 +133,7 @@ func (t *turn) fill(c *policy.Context, who *policy.Principal, r *policy.Request,
 		c.SetKey(keyUserAgent, t.r.UserAgent)
 	}
 	c.SetKey(keyOwner, r.ResourceAccount)
+	organized(c, t.ask.world, t.caller.Account, r.ResourceAccount)
 	for key, value := range t.caller.Tags() {
 		c.Set("aws:PrincipalTag/"+key, value)
 	}

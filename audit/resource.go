@@ -23,7 +23,7 @@ func (k *ask) resource(arn string) *target {
 		return t
 	}
 	t.owner, t.known = owner.ID, found[0].ARN == key
-	t.side = k.world.ResourcePolicies(found)
+	t.side = k.world.Bound(owner, k.world.ResourcePolicies(found))
 	if t.known {
 		t.tags = found[0].Tags
 	}

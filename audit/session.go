@@ -29,7 +29,7 @@ func (k *ask) assume(arn string) {
 		return
 	}
 	if r, ok := a.Role(arn[strings.LastIndexByte(arn, '/')+1:]); ok && r.ARN(a) == arn {
-		t.tags, t.side = r.Tags, k.world.TrustPolicy(a, r)
+		t.tags, t.side = r.Tags, k.world.Bound(a, k.world.TrustPolicy(a, r))
 		// What a chain of sessions carries on goes before the role's own tags.
 		if s := k.caller.Session; s != nil {
 			t.tags = slices.Clone(t.tags)

@@ -10,13 +10,14 @@ import (
 
 // Account is one tenant: a root user and all that it owns.
 type Account struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name,omitempty"`
-	Alias    string    `json:"alias,omitempty"`
-	Created  time.Time `json:"created"`
-	Seq      uint64    `json:"seq"`                // last unit of this account: what the next one follows
-	RootKeys []string  `json:"rootKeys,omitempty"` // ids of the root user's access keys
-	RootMFA  []string  `json:"rootMFA,omitempty"`  // ids of its MFA devices
+	ID           string    `json:"id"`
+	Name         string    `json:"name,omitempty"`
+	Alias        string    `json:"alias,omitempty"`
+	Organization string    `json:"organization,omitempty"` // that it is in
+	Created      time.Time `json:"created"`
+	Seq          uint64    `json:"seq"`                // last unit of this account: what the next one follows
+	RootKeys     []string  `json:"rootKeys,omitempty"` // ids of the root user's access keys
+	RootMFA      []string  `json:"rootMFA,omitempty"`  // ids of its MFA devices
 
 	PasswordPolicy *PasswordPolicy `json:"passwordPolicy,omitempty"` // nil: AWS's default
 	RootRefused    *Refused        `json:"rootRefused,omitempty"`    // of the root user

@@ -28,8 +28,11 @@ func (d *Document) Policy(kind policy.Kind) *policy.Policy {
 		// Commands refuse what does not parse, so an older program was more
 		// lenient. A document in doubt denies everything.
 		text := `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`
-		if kind == policy.Trust {
+		switch kind {
+		case policy.Trust:
 			text = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sts:*"}}`
+		case policy.Resource, policy.ResourceControl:
+			text = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}`
 		}
 		p, _ = policy.Parse(kind, text)
 	}

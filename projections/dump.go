@@ -12,23 +12,25 @@ import (
 // lines of JSON: first the world, then each account, by id, followed by its
 // policies, groups, users, roles, instance profiles, MFA devices and identity
 // providers, by folded name, and its registered resources, by ARN; then all
-// access keys, by id. Indexes are not in it, nor what AWS manages.
+// organizations and all access keys, by id. Indexes are not in it, nor what
+// AWS manages.
 const dumpVersion = 1
 
 // line is one line: exactly one member is set.
 type line struct {
-	World    *header          `json:"world,omitempty"`
-	Account  *Account         `json:"account,omitempty"`
-	Policy   *Policy          `json:"policy,omitempty"`
-	Group    *Group           `json:"group,omitempty"`
-	User     *User            `json:"user,omitempty"`
-	Role     *Role            `json:"role,omitempty"`
-	Profile  *InstanceProfile `json:"instanceProfile,omitempty"`
-	Device   *MFADevice       `json:"mfaDevice,omitempty"`
-	OIDC     *OIDCProvider    `json:"oidcProvider,omitempty"`
-	SAML     *SAMLProvider    `json:"samlProvider,omitempty"`
-	Resource *Resource        `json:"resource,omitempty"`
-	Key      *AccessKey       `json:"accessKey,omitempty"`
+	World        *header          `json:"world,omitempty"`
+	Account      *Account         `json:"account,omitempty"`
+	Policy       *Policy          `json:"policy,omitempty"`
+	Group        *Group           `json:"group,omitempty"`
+	User         *User            `json:"user,omitempty"`
+	Role         *Role            `json:"role,omitempty"`
+	Profile      *InstanceProfile `json:"instanceProfile,omitempty"`
+	Device       *MFADevice       `json:"mfaDevice,omitempty"`
+	OIDC         *OIDCProvider    `json:"oidcProvider,omitempty"`
+	SAML         *SAMLProvider    `json:"samlProvider,omitempty"`
+	Resource     *Resource        `json:"resource,omitempty"`
+	Organization *Organization    `json:"organization,omitempty"`
+	Key          *AccessKey       `json:"accessKey,omitempty"`
 }
 
 type header struct {
@@ -55,6 +57,11 @@ func (w *World) Dump(out io.Writer) error {
 		err = errors.Join(err, dump(enc, &a.oidcs, func(p *OIDCProvider) line { return line{OIDC: p} }))
 		err = errors.Join(err, dump(enc, &a.samls, func(p *SAMLProvider) line { return line{SAML: p} }))
 		if err != nil {
+			return err
+		}
+	}
+	for _, o := range w.organizations.after("") {
+		if err := enc.Encode(line{Organization: o}); err != nil {
 			return err
 		}
 	}

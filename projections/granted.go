@@ -24,6 +24,7 @@ type granted struct {
 	few      [4]policy.Attached // room for the usual number of identity policies, in one place with the rest
 	self     bool               // with SelfService
 	base     *granted           // of a session with session policies: what its principal has
+	bonds    *Bonds             // of the account's organization
 	parts    []part
 }
 
@@ -65,12 +66,13 @@ func (w *World) TrustPolicy(a *Account, r *Role) *policy.Policies {
 var nothing = &granted{compiled: *policy.Compile(&policy.Policies{})}
 
 func (w *World) granted(c *Caller) *granted {
-	g := nothing
+	bonds := w.bonds(c.Account)
+	g := bonds.root
 	switch {
 	case c.User != nil:
-		g = granting(c.Account, &c.User.Identity, c.User.Groups, c.User.ARN, c.Account.changesOwn())
+		g = granting(bonds, c.Account, &c.User.Identity, c.User.Groups, c.User.ARN, c.Account.changesOwn())
 	case c.Role != nil:
-		g = granting(c.Account, &c.Role.Identity, nil, c.Role.ARN, false)
+		g = granting(bonds, c.Account, &c.Role.Identity, nil, c.Role.ARN, false)
 	}
 	if c.Session != nil && c.Session.Limited() {
 		return w.limited(c, g)
@@ -80,12 +82,13 @@ func (w *World) granted(c *Caller) *granted {
 
 // granting returns what an identity's cell holds, made anew if it is not true
 // any more. self says that SelfService belongs to it.
-func granting(a *Account, i *Identity, groups []string, arn func(*Account) string, self bool) *granted {
+func granting(bonds *Bonds, a *Account, i *Identity, groups []string, arn func(*Account) string, self bool) *granted {
 	g := i.cell.granted.Load()
-	if g != nil && g.self == self && g.holds(a, a.part) {
+	if g != nil && g.self == self && g.bonds == bonds && g.holds(a, a.part) {
 		return g
 	}
-	g = &granted{self: self}
+	g = &granted{self: self, bonds: bonds}
+	g.policies.SCPs = bonds.SCPs
 	g.policies.Identity = g.few[:0]
 	g.checked.Store(a.grants)
 	g.identity(a, i, arn(a))

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,17 +30,18 @@ import (
 // Whoever adds a member to an entity adds it here, and makes snapshotVersion
 // another; TestPackHasEveryMember insists.
 const (
-	packAccount  = 'a'
-	packPolicy   = 'p'
-	packGroup    = 'g'
-	packUser     = 'u'
-	packRole     = 'r'
-	packProfile  = 'i'
-	packDevice   = 'm'
-	packOIDC     = 'o'
-	packSAML     = 'l'
-	packResource = 's'
-	packKey      = 'k'
+	packAccount      = 'a'
+	packPolicy       = 'p'
+	packGroup        = 'g'
+	packUser         = 'u'
+	packRole         = 'r'
+	packProfile      = 'i'
+	packDevice       = 'm'
+	packOIDC         = 'o'
+	packSAML         = 'l'
+	packResource     = 's'
+	packOrganization = 'z'
+	packKey          = 'k'
 
 	frameSize = 1 << 18  // a frame ends with the entry that fills it
 	frameMost = 64 << 20 // no frame is larger; an entry is not by far
@@ -60,6 +62,7 @@ func (w *World) Pack(out io.Writer) error {
 		p.str(a.ID)
 		p.str(a.Name)
 		p.str(a.Alias)
+		p.str(a.Organization)
 		p.time(a.Created)
 		p.uint(a.Seq)
 		p.list(a.RootKeys, p.str)
@@ -122,6 +125,10 @@ func (w *World) Pack(out io.Writer) error {
 			p.entry(packResource)
 			p.resource(e)
 		}
+	}
+	for _, o := range w.organizations.after("") {
+		p.entry(packOrganization)
+		p.organization(o)
 	}
 	for _, k := range w.keys.after("") {
 		p.entry(packKey)
@@ -331,6 +338,15 @@ func (p *packer) role(r *Role) {
 	p.int(r.MaxSession)
 }
 
+// organization is in JSON: there are few, of many parts.
+func (p *packer) organization(o *Organization) {
+	b, err := json.Marshal(o)
+	if err != nil {
+		p.err = errors.Join(p.err, err)
+	}
+	p.str(string(b))
+}
+
 func (p *packer) saml(e *SAMLProvider) {
 	p.entity(&e.Entity)
 	p.str(e.Metadata)
@@ -422,6 +438,9 @@ func (w *World) enter(a *Account, u unpacked) (*Account, error) {
 			w.aliases.set(a.Alias, a.ID)
 		}
 	}
+	for _, o := range u.organizations {
+		w.organizations.add(o.ID, o)
+	}
 	for _, k := range u.keys {
 		w.keys.add(k.ID, k)
 	}
@@ -452,10 +471,11 @@ func frames(packed []byte) (seq uint64, all [][]byte, err error) {
 
 // unpacked is what one frame holds.
 type unpacked struct {
-	early    []func(*Account) // what belongs to the last account of the frames before
-	accounts []*Account       // with all that is in this frame
-	keys     []*AccessKey
-	err      error
+	early         []func(*Account) // what belongs to the last account of the frames before
+	accounts      []*Account       // with all that is in this frame
+	organizations []*Organization
+	keys          []*AccessKey
+	err           error
 }
 
 func unpack(z *zstd.Decoder, packed []byte) unpacked {
@@ -481,7 +501,7 @@ func unpackFrame(text string) (f unpacked) {
 		u.text = u.text[1:]
 		switch kind {
 		case packAccount:
-			a = &Account{ID: u.str(), Name: u.str(), Alias: u.str(), Created: u.time(), Seq: u.uint(), RootKeys: u.list(u.str), grants: newVersion()}
+			a = &Account{ID: u.str(), Name: u.str(), Alias: u.str(), Organization: u.str(), Created: u.time(), Seq: u.uint(), RootKeys: u.list(u.str), grants: newVersion()}
 			a.PasswordPolicy, a.RootRefused, a.RootMFA = u.passwordPolicy(), u.refused(), u.list(u.str)
 			a.Trails = many(u, u.trail)
 			f.accounts = append(f.accounts, a)
@@ -516,6 +536,8 @@ func unpackFrame(text string) (f unpacked) {
 		case packSAML:
 			p := u.saml()
 			enter(func(a *Account) { a.samls.add(a.age, p) })
+		case packOrganization:
+			f.organizations = append(f.organizations, u.organization())
 		case packKey:
 			f.keys = append(f.keys, &AccessKey{ID: u.str(), Account: u.ref(), UserID: u.str(), Secret: u.str(), Active: u.bool(), Created: u.time()})
 		default:
@@ -664,6 +686,17 @@ func (u *unpacker) resource() *Resource {
 	}
 	r.Bound = u.bound()
 	return r
+}
+
+func (u *unpacker) organization() *Organization {
+	o := &Organization{}
+	if json.Unmarshal([]byte(u.str()), o) != nil {
+		u.fail()
+	}
+	for _, p := range o.Policies {
+		p.Content = document(p.Content.Text)
+	}
+	return o.ready()
 }
 
 func (u *unpacker) trail() Trail {

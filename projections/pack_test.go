@@ -33,6 +33,8 @@ func everything(accounts, users int) *World {
 		a.devices.add(a.age, set(&MFADevice{}, &n))
 		a.oidcs.add(a.age, set(&OIDCProvider{}, &n))
 		a.samls.add(a.age, set(&SAMLProvider{}, &n))
+		o := set(&Organization{}, &n)
+		w.organizations.set(o.ID, o.ready())
 		k := set(&AccessKey{}, &n)
 		w.keys.add(k.ID, k)
 	}

@@ -27,7 +27,7 @@ import (
 //
 // The file: one line of JSON (SnapshotHeader), the World's pack, and 32 bytes of
 // HMAC-SHA256 over all before. A file of another version is not used.
-const snapshotVersion = 4
+const snapshotVersion = 5
 
 // SnapshotHeader begins a snapshot file.
 type SnapshotHeader struct {

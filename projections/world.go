@@ -17,11 +17,12 @@ import (
 // Entities are immutable: a change replaces the value. So a copy shares all
 // that did not change, and a pointer once read stays what it was.
 type World struct {
-	Seq      uint64 // last unit applied
-	accounts table[*Account]
-	keys     table[*AccessKey] // every long-term key, by id
-	aliases  table[string]     // account alias to account id
-	owners   table[string]     // registered ARN without an account to the account that registered it
+	Seq           uint64 // last unit applied
+	accounts      table[*Account]
+	keys          table[*AccessKey] // every long-term key, by id
+	aliases       table[string]     // account alias to account id
+	organizations table[*Organization]
+	owners        table[string] // registered ARN without an account to the account that registered it
 
 	age    uint64            // see Account.age
 	shared map[string]string // one copy of strings that many entities have
@@ -30,7 +31,7 @@ type World struct {
 // Freeze returns a copy in constant time. Applying to either leaves the other
 // as it is. It needs the same exclusion as Apply; the copy needs none.
 func (w *World) Freeze() *World {
-	c := &World{Seq: w.Seq, accounts: w.accounts.copy(), keys: w.keys.copy(), aliases: w.aliases.copy(), owners: w.owners.copy(), age: newVersion()}
+	c := &World{Seq: w.Seq, accounts: w.accounts.copy(), keys: w.keys.copy(), aliases: w.aliases.copy(), organizations: w.organizations.copy(), owners: w.owners.copy(), age: newVersion()}
 	w.age = newVersion()
 	return c
 }
@@ -196,6 +197,21 @@ func (w *World) apply(a *Account, u events.Unit, f events.Event) {
 		a.editSAMLProvider(f.Provider, func(p *SAMLProvider) { p.removeKey(f.ID) })
 	case events.SAMLProviderDeleted:
 		a.samls.delete(f.ID)
+
+	case events.OrganizationCreated:
+		w.addOrganization(a, u, f)
+	case events.OrganizationDeleted:
+		w.deleteOrganization(a)
+	case events.OrganizationJoined:
+		w.join(a, u, f)
+	case events.OrganizationLeft:
+		w.leave(a)
+	case events.AccountRemoved:
+		w.putOut(a, f.Account)
+	case events.AccountMoved, events.OrganizationalUnitCreated, events.OrganizationalUnitUpdated, events.OrganizationalUnitDeleted,
+		events.PolicyTypeEnabled, events.PolicyTypeDisabled, events.OrganizationPolicyCreated, events.OrganizationPolicyUpdated,
+		events.OrganizationPolicyDeleted, events.OrganizationPolicyAttached, events.OrganizationPolicyDetached:
+		w.reorganized(a, f)
 
 	case events.TrailCreated:
 		a.addTrail(u, f)

@@ -123,6 +123,16 @@ func (s *simulation) addAttached(v *View, of *source) {
 	if p.Boundary != nil {
 		s.attach(v, of, *p.Boundary)
 	}
+	if o, ok := v.World.OrganizationOf(a); ok {
+		for _, level := range p.SCPs {
+			for _, at := range level {
+				id := at.Source.ARN[strings.LastIndexByte(at.Source.ARN, '/')+1:]
+				if scp, ok := o.Policy(id); ok {
+					s.show(at, scp.Content.Text, id, fromIdentity)
+				}
+			}
+		}
+	}
 	p.Identity = append(slices.Clip(p.Identity), s.policies.Identity...)
 	s.policies = p
 }

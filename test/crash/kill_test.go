@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -48,30 +47,12 @@ func TestKillServer(t *testing.T) {
 	}
 }
 
-// engine is the pid of the server's ClickHouse, 0 if there is none now.
-func engine(s *harness.Server) int {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range stats {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue
-		}
-		// pid (name) state ppid …
-		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if len(f) > 1 && f[1] == strconv.Itoa(s.PID()) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-			return pid
-		}
-	}
-	return 0
-}
-
 // waitEngine waits for an engine that is not the one that was killed. One that
 // keeps dying while it starts is started less and less often, up to every 30 s.
 func waitEngine(t *testing.T, s *harness.Server, killed int) int {
 	t.Helper()
 	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if pid := engine(s); pid != 0 && pid != killed {
+		if pid := s.Engine(); pid != 0 && pid != killed {
 			return pid
 		}
 	}

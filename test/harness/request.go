@@ -72,8 +72,9 @@ var Versions = map[string]string{"iam": "2010-05-08", "sts": "2011-06-15"}
 
 // Targets of the JSON services.
 var Targets = map[string]string{
-	"cloudtrail": "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.",
-	"keytrail":   "Keytrail_20261101.",
+	"organizations": "AWSOrganizationsV20161128.",
+	"cloudtrail":    "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.",
+	"keytrail":      "Keytrail_20261101.",
 }
 
 // Paths of the services that speak REST-JSON, by operation; each is a POST.

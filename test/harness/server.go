@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -154,7 +155,9 @@ func Prepare(t testing.TB, o Options) *Server {
 	}
 	s.env = append(s.env, o.Env...)
 	t.Cleanup(func() {
+		engine := s.Engine()
 		s.Kill()
+		end(engine) // it writes into a folder that goes
 		log := s.Log()
 		for _, bad := range []string{"\npanic: ", "fatal error: ", " ERROR panic ", "WARNING: DATA RACE"} {
 			if strings.Contains("\n"+log, bad) {
@@ -167,6 +170,41 @@ func Prepare(t testing.TB, o Options) *Server {
 		}
 	})
 	return s
+}
+
+// Engine is the pid of the server's ClickHouse, 0 if there is none now.
+func (s *Server) Engine() int {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return 0
+	}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		// pid (name) state ppid …
+		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if len(f) > 1 && f[1] == strconv.Itoa(s.cmd.Process.Pid) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			return pid
+		}
+	}
+	return 0
+}
+
+// end kills a process that is not ours to wait for, and sees it gone.
+func end(pid int) {
+	if pid == 0 || syscall.Kill(pid, syscall.SIGKILL) != nil {
+		return
+	}
+	for range 500 {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || bytes.Contains(b, []byte(") Z ")) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func tail(s string) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/keytrail/keytrail/audit"
@@ -48,6 +49,14 @@ var trailMembers = map[string]any{
 	"TagsList": []map[string]string{{"Key": "k"}},
 }
 
+// organizationMembers are those that Organizations' actions must be given.
+var organizationMembers = map[string]any{
+	"AccountName": "shop", "Email": "shop@example.com", "AccountId": "444455556666", "CreateAccountRequestId": "car-aaaaaaaa",
+	"ParentId": "r-aaaa", "SourceParentId": "r-aaaa", "DestinationParentId": "r-aaaa", "RootId": "r-aaaa", "ChildId": "444455556666", "ChildType": "ACCOUNT",
+	"OrganizationalUnitId": "ou-aaaa-aaaaaaaa", "Name": "name", "PolicyId": "p-aaaaaaaa", "TargetId": "r-aaaa", "PolicyType": "SERVICE_CONTROL_POLICY",
+	"Type": "SERVICE_CONTROL_POLICY", "Filter": "SERVICE_CONTROL_POLICY", "Content": allow, "Description": "text",
+}
+
 const (
 	allow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
 	trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:root"},"Action":"sts:AssumeRole"}]}`
@@ -72,6 +81,13 @@ func input(t *testing.T, s *harness.Server, a audit.Action) any {
 		for name, value := range trailMembers {
 			if _, ok := a.Input.FieldByName(name); ok && a.Service == "cloudtrail" {
 				in[name] = value
+			}
+		}
+		if a.Service == "organizations" {
+			for name, value := range organizationMembers {
+				if _, ok := a.Input.FieldByName(name); ok {
+					in[name] = value
+				}
 			}
 		}
 		if _, ok := a.Input.FieldByName("ResourceArn"); ok && a.Service == "keytrail" {
@@ -240,11 +256,12 @@ func TestUnsupportedOperations(t *testing.T) {
 	for _, a := range audit.Actions() {
 		ours[a.FullName()] = true
 	}
-	clients := map[string]reflect.Type{"iam": reflect.TypeFor[*iam.Client](), "sts": reflect.TypeFor[*sts.Client](), "cloudtrail": reflect.TypeFor[*cloudtrail.Client]()}
+	clients := map[string]reflect.Type{"iam": reflect.TypeFor[*iam.Client](), "sts": reflect.TypeFor[*sts.Client](), "cloudtrail": reflect.TypeFor[*cloudtrail.Client](),
+		"organizations": reflect.TypeFor[*organizations.Client]()}
 	type tried struct{ service, action string }
 	asked := map[string]tried{}
 	supported := 0
-	for _, service := range []string{"iam", "sts", "cloudtrail"} {
+	for _, service := range []string{"iam", "sts", "cloudtrail", "organizations"} {
 		client := clients[service]
 		for i := range client.NumMethod() {
 			action := client.Method(i).Name
@@ -260,7 +277,7 @@ func TestUnsupportedOperations(t *testing.T) {
 				t.Fatalf("%s:%s: %v", service, action, err)
 			}
 			want := "InvalidAction"
-			if service == "cloudtrail" {
+			if harness.IsJSON(service) {
 				want = "UnknownOperationException"
 			}
 			if answer.Code != want || answer.Status != 400 || !strings.Contains(answer.Message, action) {
