@@ -58,8 +58,8 @@ func PolicyType(t types.PolicyType) (string, error) {
 // Organization describes an organization.
 func Organization(o *projections.Organization) *types.Organization {
 	out := &types.Organization{
-		Id: &o.ID, Arn: text(o.ARN(o.ID)), FeatureSet: types.OrganizationFeatureSetAll,
-		MasterAccountId: &o.Management, MasterAccountArn: text(o.ARN(o.Management)), AvailablePolicyTypes: policyTypes(o),
+		Id: &o.ID, Arn: new(o.ARN(o.ID)), FeatureSet: types.OrganizationFeatureSetAll,
+		MasterAccountId: &o.Management, MasterAccountArn: new(o.ARN(o.Management)), AvailablePolicyTypes: policyTypes(o),
 	}
 	if m := o.Members[o.Management]; m != nil && m.Email != "" {
 		out.MasterAccountEmail = &m.Email
@@ -77,12 +77,12 @@ func policyTypes(o *projections.Organization) []types.PolicyTypeSummary {
 
 // Root describes the root of an organization.
 func Root(o *projections.Organization) types.Root {
-	return types.Root{Id: &o.Root, Arn: text(o.ARN(o.Root)), Name: text("Root"), PolicyTypes: policyTypes(o)}
+	return types.Root{Id: &o.Root, Arn: new(o.ARN(o.Root)), Name: text("Root"), PolicyTypes: policyTypes(o)}
 }
 
 // Unit describes an organizational unit.
 func Unit(o *projections.Organization, u *projections.OrganizationalUnit) *types.OrganizationalUnit {
-	return &types.OrganizationalUnit{Id: &u.ID, Arn: text(o.ARN(u.ID)), Name: &u.Name, Path: text(path(o, u.ID))}
+	return &types.OrganizationalUnit{Id: &u.ID, Arn: new(o.ARN(u.ID)), Name: &u.Name, Path: new(path(o, u.ID))}
 }
 
 // path is o-…/r-…/ou-…/, or with an account at its end.
@@ -93,7 +93,7 @@ func path(o *projections.Organization, id string) string {
 // Member describes an account of an organization.
 func Member(w *projections.World, o *projections.Organization, m *projections.Member) *types.Account {
 	out := &types.Account{
-		Id: &m.Account, Arn: text(o.ARN(m.Account)), Status: types.AccountStatusActive, State: types.AccountStateActive,
+		Id: &m.Account, Arn: new(o.ARN(m.Account)), Status: types.AccountStatusActive, State: types.AccountStateActive,
 		JoinedMethod: types.AccountJoinedMethodCreated, JoinedTimestamp: &m.Joined, Paths: []string{path(o, m.Account)},
 	}
 	if m.Request == "" {
@@ -119,7 +119,7 @@ func AccountStatus(w *projections.World, m *projections.Member) *types.CreateAcc
 
 // OrganizationPolicySummary describes a policy without its content.
 func OrganizationPolicySummary(o *projections.Organization, p *projections.OrganizationPolicy) *types.PolicySummary {
-	return &types.PolicySummary{Id: &p.ID, Arn: text(p.ARN(o)), Name: &p.Name, Description: &p.Description, Type: types.PolicyType(p.PolicyType), AwsManaged: p.AWSManaged()}
+	return &types.PolicySummary{Id: &p.ID, Arn: new(p.ARN(o)), Name: &p.Name, Description: &p.Description, Type: types.PolicyType(p.PolicyType), AwsManaged: p.AWSManaged()}
 }
 
 // OrganizationPolicy describes a policy.
@@ -129,7 +129,7 @@ func OrganizationPolicy(o *projections.Organization, p *projections.Organization
 
 // PolicyTarget describes what a policy is attached to.
 func PolicyTarget(w *projections.World, o *projections.Organization, id string) types.PolicyTargetSummary {
-	out := types.PolicyTargetSummary{TargetId: &id, Arn: text(o.ARN(id)), Name: text("Root"), Type: types.TargetTypeRoot}
+	out := types.PolicyTargetSummary{TargetId: &id, Arn: new(o.ARN(id)), Name: text("Root"), Type: types.TargetTypeRoot}
 	if u, ok := o.Units[id]; ok {
 		out.Name, out.Type = &u.Name, types.TargetTypeOrganizationalUnit
 	} else if a, ok := w.Account(id); ok && o.Members[id] != nil {
