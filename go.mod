@@ -3,39 +3,43 @@ module github.com/keytrail/keytrail
 go 1.26.8
 
 require (
-	github.com/ClickHouse/clickhouse-go/v2 v2.50.0
-	github.com/aws/aws-sdk-go-v2 v1.47.7
-	github.com/aws/aws-sdk-go-v2/config v1.33.15
-	github.com/aws/aws-sdk-go-v2/credentials v1.20.15
-	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.7
-	github.com/aws/aws-sdk-go-v2/service/accessanalyzer v1.49.1
-	github.com/aws/aws-sdk-go-v2/service/cloudtrail v1.56.0
-	github.com/aws/aws-sdk-go-v2/service/iam v1.64.8
-	github.com/aws/aws-sdk-go-v2/service/organizations v1.62.6
-	github.com/aws/aws-sdk-go-v2/service/sts v1.51.8
-	github.com/aws/smithy-go v1.28.8
-	github.com/boombuler/barcode v1.1.0
-	github.com/cloudevents/sdk-go/v2 v2.16.2
-	github.com/ebitengine/purego v0.11.3
-	github.com/google/go-cmp v0.7.0
-	github.com/google/uuid v1.6.0
-	github.com/klauspost/compress v1.20.3
-	github.com/nats-io/nats-server/v2 v2.15.2
-	github.com/nats-io/nats.go v1.55.0
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
-	github.com/shopspring/decimal v1.5.0
-	github.com/spf13/cobra v1.10.2
-	github.com/spf13/pflag v1.0.9
-	github.com/tidwall/btree v1.8.2
-	github.com/transparency-dev/merkle v0.0.2
-	go.uber.org/goleak v1.3.0
-	go.yaml.in/yaml/v3 v3.0.6
-	golang.org/x/crypto v0.58.0
-	golang.org/x/mod v0.42.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/time v0.16.0
-	pgregory.net/rapid v1.3.0
+	github.com/ClickHouse/clickhouse-go/v2 v2.50.0 // rows into ClickHouse, and searches
+	github.com/aws/aws-sdk-go-v2 v1.47.7 // of our own CLI and of asking for a policy, as a client; its types are the wire
+	github.com/aws/aws-sdk-go-v2/config v1.33.15 // credentials and endpoint of our own CLI, found as every AWS tool finds them
+	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.7 // switched off there: nobody asks a metadata service
+	github.com/aws/aws-sdk-go-v2/service/accessanalyzer v1.49.1 // types of the wire
+	github.com/aws/aws-sdk-go-v2/service/cloudtrail v1.56.0 // types of the wire
+	github.com/aws/aws-sdk-go-v2/service/iam v1.64.8 // types of the wire
+	github.com/aws/aws-sdk-go-v2/service/organizations v1.62.6 // types of the wire
+	github.com/aws/aws-sdk-go-v2/service/sts v1.51.8 // types of the wire
+	github.com/aws/smithy-go v1.28.8 // errors as AWS has them
+	github.com/boombuler/barcode v1.1.0 // the QR code of an MFA device
+	github.com/ebitengine/purego v0.11.3 // loads the ClickHouse engine without cgo
+	github.com/google/uuid v1.6.0 // ids of events and requests
+	github.com/klauspost/compress v1.20.3 // zstd of snapshots
+	github.com/nats-io/nats-server/v2 v2.15.2 // the embedded log
+	github.com/nats-io/nats.go v1.55.0 // the log, embedded or not
+	github.com/shopspring/decimal v1.5.0 // decimals of ClickHouse in an answer
+	github.com/spf13/cobra v1.10.2 // the command line
+	github.com/spf13/pflag v1.0.9 // its flags, also from variables and a file
+	github.com/tidwall/btree v1.8.2 // tables that copy in constant time
+	go.yaml.in/yaml/v3 v3.0.6 // the file of --config
+	golang.org/x/crypto v0.58.0 // argon2id
+	golang.org/x/mod v0.42.0 // signed notes and the Merkle tree of checkpoints
+	golang.org/x/sys v0.49.0 // the pseudo-terminal of the engine, file locks
+	golang.org/x/time v0.16.0 // rates
+)
+
+// What only tests need.
+require (
+	github.com/aws/aws-sdk-go-v2/credentials v1.20.15 // SDK clients with keys of a test
+	github.com/cloudevents/sdk-go/v2 v2.16.2 // validates every CloudEvent that we append by hand
+	github.com/google/go-cmp v0.7.0 // differences of structs
+	github.com/rogpeppe/go-internal v1.16.0 // testscript: the scenarios
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // the published form of records
+	github.com/transparency-dev/merkle v0.0.2 // the oracle of our tree
+	go.uber.org/goleak v1.3.0 // nothing is left running
+	pgregory.net/rapid v1.3.0 // histories and properties
 )
 
 require (
