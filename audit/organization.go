@@ -71,8 +71,9 @@ var organization = []Action{
 	look("organizations", (*query.View).ListRoots, func(k *ask, _ *organizations.ListRootsInput) { k.any() }, "maxResults"),
 	command("organizations", (*commands.Tx).LeaveOrganization, func(k *ask, _ *organizations.LeaveOrganizationInput) { k.any() }, "", ""),
 
+	// Names and addresses of people are hidden, as CloudTrail hides them.
 	command("organizations", (*commands.Tx).CreateMember, func(k *ask, _ *organizations.CreateAccountInput) { k.any() },
-		"accountName email roleName iamUserAccessToBilling", "createAccountStatus"),
+		"roleName iamUserAccessToBilling", "createAccountStatus.id createAccountStatus.accountId createAccountStatus.state createAccountStatus.failureReason"),
 	look("organizations", (*query.View).DescribeCreateAccountStatus, func(k *ask, _ *organizations.DescribeCreateAccountStatusInput) { k.any() }, "createAccountRequestId"),
 	look("organizations", (*query.View).ListCreateAccountStatus, func(k *ask, _ *organizations.ListCreateAccountStatusInput) { k.any() }, "states maxResults"),
 	look("organizations", (*query.View).DescribeAccount, func(k *ask, in *organizations.DescribeAccountInput) { k.parts(in.AccountId) }, "accountId"),

@@ -69,7 +69,7 @@ func (tx *Tx) DeleteOrganization(ctx context.Context, in *organizations.DeleteOr
 	return &organizations.DeleteOrganizationOutput{}, nil
 }
 
-// CreateAccount makes an account below the root, with a role by which the
+// CreateMember is CreateAccount of Organizations: it makes an account below the root, with a role by which the
 // management account administers it. It is there at once; its root user has no
 // access key.
 func (tx *Tx) CreateMember(ctx context.Context, in *organizations.CreateAccountInput) (*organizations.CreateAccountOutput, error) {
@@ -296,7 +296,7 @@ func (tx *Tx) root(id *string, t types.PolicyType) (*projections.Organization, s
 	return o, typ, err
 }
 
-// CreatePolicy makes a service or resource control policy.
+// CreateOrganizationPolicy is CreatePolicy: it makes a service or resource control policy.
 func (tx *Tx) CreateOrganizationPolicy(ctx context.Context, in *organizations.CreatePolicyInput) (*organizations.CreatePolicyOutput, error) {
 	o, err := tx.manages()
 	if err != nil {
@@ -367,7 +367,7 @@ func (tx *Tx) policyOf(id string) (*projections.Organization, *projections.Organ
 	return o, p, nil
 }
 
-// UpdatePolicy changes a policy. Whoever it binds is bound by what it says now.
+// UpdateOrganizationPolicy is UpdatePolicy: it changes a policy. Whoever it binds is bound by what it says now.
 func (tx *Tx) UpdateOrganizationPolicy(ctx context.Context, in *organizations.UpdatePolicyInput) (*organizations.UpdatePolicyOutput, error) {
 	o, p, err := tx.policyOf(*in.PolicyId)
 	if err != nil {
@@ -387,7 +387,7 @@ func (tx *Tx) UpdateOrganizationPolicy(ctx context.Context, in *organizations.Up
 	return &organizations.UpdatePolicyOutput{Policy: answer.OrganizationPolicy(o, after)}, nil
 }
 
-// DeletePolicy deletes a policy that is attached to nothing.
+// DeleteOrganizationPolicy is DeletePolicy: it deletes a policy that is attached to nothing.
 func (tx *Tx) DeleteOrganizationPolicy(ctx context.Context, in *organizations.DeletePolicyInput) (*organizations.DeletePolicyOutput, error) {
 	o, p, err := tx.policyOf(*in.PolicyId)
 	if err != nil {

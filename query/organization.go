@@ -223,7 +223,7 @@ func summaries(o *projections.Organization) func(p *projections.OrganizationPoli
 	}
 }
 
-// ListPolicies lists the policies of a type.
+// ListOrganizationPolicies is ListPolicies: it lists the policies of a type.
 func (v *View) ListOrganizationPolicies(ctx context.Context, in *organizations.ListPoliciesInput) (*organizations.ListPoliciesOutput, error) {
 	o, err := v.manages()
 	if err != nil {
