@@ -1,6 +1,7 @@
 package projections_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/keytrail/keytrail/events"
@@ -122,5 +123,60 @@ func TestManagedPolicies(t *testing.T) {
 		if _, ok := w.Managed("arn:aws:iam::aws:policy/" + arn); !ok {
 			t.Errorf("%s is missing", arn)
 		}
+	}
+}
+
+// A managed policy that ten thousand users have gets another version: the fold
+// does no more work than for ten users, the next decision of each is right, what
+// each has is compiled anew once, and who has not the policy keeps what it has.
+func TestOnePolicyOfManyUsers(t *testing.T) {
+	const p = "ANPAQEAAAAAAAAAAAAAA1"
+	var work [2]float64
+	for i, users := range []int{10, 10_000} {
+		w := &projections.World{}
+		apply := func(facts ...events.Event) {
+			w.Apply(events.Unit{Seq: w.Seq + 1, Account: home, Facts: facts})
+		}
+		apply(events.AccountCreated{ID: home}, events.PolicyCreated{ID: p, Name: "p", Path: "/", Document: allow1},
+			events.PolicyVersionCreated{Policy: p, Version: 2, Document: allow2},
+			events.UserCreated{ID: "AIDAQEAAAAAAAAAAAAAA0", Name: "other", Path: "/"}, events.InlinePolicyPut{In: "AIDAQEAAAAAAAAAAAAAA0", Name: "own", Document: allow1})
+		callers := make([]*projections.Caller, users)
+		for n := range users {
+			id, name := fmt.Sprintf("AIDAQE%015d", n), fmt.Sprint("user", n)
+			apply(events.UserCreated{ID: id, Name: name, Path: "/"}, events.PolicyAttached{To: id, Policy: p})
+		}
+		a, _ := w.Account(home)
+		caller := func(name string) *projections.Caller {
+			u, _ := a.User(name)
+			return &projections.Caller{Type: projections.IAMUser, Account: a, User: u, ARN: u.ARN(a), UserID: u.ID}
+		}
+		other := caller("other")
+		kept := w.Policies(other)
+		for n := range callers {
+			callers[n] = caller(fmt.Sprint("user", n))
+			if !judged(w, callers[n], "iam:ListGroupsForUser") {
+				t.Fatal("the first version does not allow")
+			}
+		}
+		apply(events.PolicyDefaultSet{Policy: p, Version: 2})
+		for n, c := range callers {
+			if judged(w, c, "iam:ListGroupsForUser") || !judged(w, c, "iam:GetUser") {
+				t.Fatalf("user %d of %d is judged by the version before", n, users)
+			}
+			if w.Policies(c) != w.Policies(c) {
+				t.Fatalf("user %d of %d is compiled at each question", n, users)
+			}
+		}
+		if w.Policies(other) != kept {
+			t.Error("who has not the policy is compiled anew")
+		}
+		version := 1
+		work[i] = testing.AllocsPerRun(10, func() {
+			apply(events.PolicyDefaultSet{Policy: p, Version: version})
+			version = 3 - version
+		})
+	}
+	if work[1] > work[0]+5 {
+		t.Errorf("the fold makes %v allocations where ten users have the policy, %v where ten thousand have", work[0], work[1])
 	}
 }
